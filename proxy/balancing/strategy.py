@@ -1,0 +1,47 @@
+"""The contract of a strategy: the rule that picks an endpoint.
+
+Pure: no I/O, no clock of its own, no logging; a strategy sees endpoints through their counters
+and an exchange through its request side, so that a test or a simulator can drive it with fakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+
+class Candidate(Protocol):
+    """What a strategy may read of an endpoint."""
+
+    @property
+    def name(self) -> str:
+        """Its address as configured; stable across restarts, unlike its place in the list."""
+
+    @property
+    def weight(self) -> int:
+        """Share of the traffic relative to the others, at least 1."""
+
+    @property
+    def in_flight(self) -> int:
+        """Exchanges it is working on now."""
+
+
+class Request(Protocol):
+    """What a strategy may read of an exchange."""
+
+    @property
+    def client(self) -> str:
+        """The client's address."""
+
+
+class Strategy(Protocol):
+    """Picks among the endpoints that are available."""
+
+    def rebuild(self, endpoints: Sequence[Candidate]) -> None:
+        """The set of available endpoints or a weight has changed."""
+
+    def pick(self, exchange: Request, tried: Collection[Candidate]) -> Candidate | None:
+        """An endpoint for one attempt, none of `tried`; None when nothing is left.
+
+        `tried` is empty (and falsy) for a first attempt: the hot path.
+        """

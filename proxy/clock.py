@@ -1,0 +1,85 @@
+"""Time for the data plane: the Date header once a second, and deadlines without timers.
+
+The rule of this room: nothing is scheduled per request. A connection that may have to be
+ended later carries a `deadline` attribute (seconds of `time.monotonic`, `NEVER` for none);
+setting or clearing it is an assignment. One timer per worker, `DeadlineWheel.tick`, looks at
+all of them. A deadline is met up to one tick late and never early.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Protocol
+
+NEVER = float("inf")
+TICK = 0.25  # seconds between two looks at the deadlines
+
+
+class Timed(Protocol):
+    """What the wheel watches."""
+
+    deadline: float
+
+    def expired(self) -> None:
+        """Called once the deadline has passed; must move the deadline or `forget` itself."""
+
+
+class WallClock:
+    """The current second, as `Date` needs it (RFC 9110 section 5.6.7)."""
+
+    __slots__ = ("date_line", "second")
+
+    def __init__(self) -> None:
+        self.second = 0
+        self.date_line = b""
+        self.update()
+
+    def update(self) -> None:
+        second = int(time.time())
+        if second != self.second:
+            self.second = second
+            self.date_line = b"Date: %b\r\n" % formatdate(second, usegmt=True).encode()
+
+
+WALL = WallClock()  # one per process; every wheel's tick keeps it right
+
+
+class DeadlineWheel:
+    """Watches deadlines and runs what is due every tick; one per event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._watched: set[Timed] = set()
+        self._every_tick: list[Callable[[float], None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        # Bound once: each access to a bound method makes a new object.
+        self.watch = self._watched.add
+        self.forget = self._watched.discard
+
+    def every_tick(self, call: Callable[[float], None]) -> None:
+        """Have `call(now)` run on each tick; it must be short and must not raise."""
+        self._every_tick.append(call)
+
+    def start(self) -> None:
+        self._tick()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(TICK, self._tick)
+        WALL.update()
+        now = time.monotonic()
+        self.expire(now)
+        for call in self._every_tick:
+            call(now)
+
+    def expire(self, now: float) -> None:
+        """Call `expired` of everything whose deadline lies before `now`."""
+        for timed in [timed for timed in self._watched if timed.deadline <= now]:
+            timed.expired()

@@ -1,0 +1,167 @@
+"""One request and its response: where the front ends meet, and all that handlers know.
+
+HTTP/1 (and later HTTP/2) subclass `Exchange`; a handler reads the request side and calls the
+response side. Order of the response calls: `interim`*, then either `respond` once, or `start`,
+`write`*, `finish`; `abort` ends it at any time in a way that the client can see; `upgrade`
+after a 101 turns the connection into a tunnel. A call after the end does nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from proxy.http.body import Body
+    from proxy.http.peer import Peer
+    from proxy.http.prepared import Prepared, ResponseHead
+    from proxy.wire.headers import HeaderBlock
+    from proxy.wire.target import Target
+
+
+class Responder(Protocol):
+    """Whoever produces a response over time; the exchange calls it back."""
+
+    def pause(self) -> None:
+        """The client is slower than the answer: produce no more until `resume`."""
+
+    def resume(self) -> None:
+        """The client takes bytes again."""
+
+    def client_gone(self) -> None:
+        """The client went away or failed; stop the work. The exchange is over."""
+
+
+class BodyReader(Protocol):
+    """Whoever wants the request's body as it arrives (see `Exchange.read_body`)."""
+
+    def body_data(self, data: bytes) -> None:
+        """The next octets of the body, decoded."""
+
+    def body_end(self, trailers: bytes) -> None:
+        """The body is complete; `trailers` are validated field lines, mostly none."""
+
+
+class Exchange(ABC):
+    """The request side as attributes, the response side as methods."""
+
+    __slots__ = (
+        "attempts",     # int: how many endpoints were tried
+        "body_length",  # int | None: octets of the request's body; None: chunked; 0: there is none
+        "client",       # str: the client's address; from a trusted proxy's fields where it sent them
+        "endpoint",     # str: the chosen endpoint's address, for the log only
+        "headers",      # HeaderBlock
+        "host",         # bytes: the authority asked for, as sent, e.g. b"a.example:8080"
+        "method",       # bytes, as sent
+        "peer",         # Peer: the connection's other end and ours
+        "pool",         # str: the pool's name, for the log only
+        "request_id",   # bytes
+        "responder",    # Responder | None: set by a handler that answers over time
+        "route",        # str: the route's name, for the log only
+        "started",      # float: monotonic time of the complete head
+        "status",       # int: of the final response; 0 before
+        "target",       # Target
+        "timings",      # list[float] | None: monotonic times of connect, sent, head; kept when logged
+    )
+
+    method: bytes
+    target: Target
+    host: bytes
+    headers: HeaderBlock
+    client: str
+    peer: Peer
+    body_length: int | None
+    request_id: bytes
+    started: float
+    status: int
+    responder: Responder | None
+    route: str
+    pool: str
+    endpoint: str
+    attempts: int
+    timings: list[float] | None
+
+    @property
+    @abstractmethod
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that this exchange lives on."""
+
+    @abstractmethod
+    def respond(self, head: ResponseHead, body: bytes = b"") -> None:
+        """Answer at once, head and whole body in one write; `len(body)` is `head.length`.
+
+        For HEAD the body is left out by the exchange, not by the caller.
+        """
+
+    @abstractmethod
+    def start(self, head: ResponseHead, data: bytes = b"", *, stream: bool = False) -> None:
+        """Begin an answer, with its first octets where they are there already.
+
+        With `stream` nothing is held back for a slow client: `Responder.pause` comes at once;
+        else the answer is taken as fast as it comes, into memory and then a file.
+        """
+
+    @abstractmethod
+    def write(self, data: bytes) -> None:
+        """The next octets of the body (not yet in chunks)."""
+
+    @abstractmethod
+    def finish(self, trailers: bytes = b"") -> None:
+        """The answer is complete; the next request may be read."""
+
+    @abstractmethod
+    def interim(self, lines: bytes) -> None:
+        """Relay a 1xx: status line and field lines, each with its CRLF."""
+
+    @abstractmethod
+    def refuse(self, status: int, *, close: bool = False) -> None:
+        """Answer with the plain page of a status; after `start` this is `abort`."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """End the connection so that the client notices that the answer is not whole."""
+
+    @abstractmethod
+    def upgrade(self, lines: bytes) -> asyncio.Transport:
+        """Send the 101 in `lines` (its final empty line included) and hand the transport over.
+
+        The caller sets a protocol of its own on it. What the client sent behind its request
+        was kept: fetch it with `take_surplus`.
+        """
+
+    @abstractmethod
+    def take_surplus(self) -> bytes:
+        """Octets received behind the request, for the tunnel."""
+
+    @abstractmethod
+    def collect_body(self, ready: BodyReady) -> Body | None:
+        """The whole request body, spooled to memory and then to a file.
+
+        Returns the body if it is complete already; else None, and `ready.body_ready` comes later
+        (never if the client goes away: then `Responder.client_gone`).
+        """
+
+    @abstractmethod
+    def read_body(self, reader: BodyReader) -> None:
+        """Have the body's octets handed to `reader` as they come, nothing being kept."""
+
+    @abstractmethod
+    def pause_body(self) -> None:
+        """With `read_body`: take no more from the client until `resume_body`."""
+
+    @abstractmethod
+    def resume_body(self) -> None:
+        """Undo `pause_body`."""
+
+
+class BodyReady(Protocol):
+    """Whoever waits for `Exchange.collect_body`."""
+
+    def body_ready(self, body: Body) -> None:
+        """The body is complete."""
+
+
+def respond(exchange: Exchange, prepared: Prepared) -> None:
+    """Answer with something ready-made."""
+    exchange.respond(prepared.head, prepared.body)

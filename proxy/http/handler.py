@@ -1,0 +1,20 @@
+"""The contract of what answers a request."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Protocol
+
+from proxy.http.exchange import Exchange
+
+
+class Handler(Protocol):
+    """Makes the response of the routes it stands behind; built once per route."""
+
+    def handle(self, exchange: Exchange) -> Awaitable[None] | None:
+        """Answer, or take the exchange and answer later through its methods.
+
+        Returns None in both cases, or an awaitable where something must be waited for; the
+        caller runs that as a task, ends it when the client goes away, and turns an exception
+        into a 500.
+        """

@@ -1,0 +1,76 @@
+"""Response heads, ready to be written.
+
+A `ResponseHead` holds the status line and the end-to-end fields as bytes. What depends on the
+connection (`Connection`, `Transfer-Encoding`) and on the second (`Date`) is added by whoever
+writes it; for the common case, a kept-alive HTTP/1.1 client and a known length, `ready()` has
+all of it in one piece, remade at most once a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from proxy.clock import WALL
+from proxy.wire.status import PHRASES, status_line
+
+
+class ResponseHead:
+    """Status and fields of one response; shared by many exchanges, so never changed.
+
+    Args:
+        status: 100 to 599.
+        lines: status line and field lines, each with its CRLF; without `Connection` and
+            `Transfer-Encoding`; with `Content-Length` exactly when `length` is given.
+        length: octets of the body; None when unknown, or when the response has none.
+        dated: `lines` has a `Date` already.
+    """
+
+    __slots__ = ("_ready", "_second", "dated", "length", "lines", "status")
+
+    def __init__(self, status: int, lines: bytes, length: int | None, *, dated: bool = False) -> None:
+        self.status = status
+        self.lines = lines
+        self.length = length
+        self.dated = dated
+        self._ready = lines + b"\r\n" if dated else b""
+        self._second = 0
+
+    def ready(self) -> bytes:
+        """The whole head for a client that needs no `Connection` and no `Transfer-Encoding`."""
+        if self.dated:
+            return self._ready
+        if self._second != WALL.second:
+            self._second = WALL.second
+            self._ready = self.lines + WALL.date_line + b"\r\n"
+        return self._ready
+
+    @classmethod
+    def make(cls, status: int, fields: Iterable[tuple[bytes, bytes]], length: int | None) -> ResponseHead:
+        """A head from name and value pairs; refuses what would break out of its line."""
+        lines = [status_line(status)]
+        for name, value in fields:
+            if b"\r" in value or b"\n" in value or b"\0" in value:
+                raise ValueError(f"CR, LF or NUL in the value of {name!r}")
+            lines.append(b"%b: %b\r\n" % (name, value))
+        if length is not None:
+            lines.append(b"Content-Length: %d\r\n" % length)
+        return cls(status, b"".join(lines), length)
+
+
+class Prepared:
+    """A whole response that is ready to be sent: a head and a small body."""
+
+    __slots__ = ("body", "head")
+
+    def __init__(self, head: ResponseHead, body: bytes) -> None:
+        self.head = head
+        self.body = body
+
+
+PLAIN = (b"Content-Type", b"text/plain; charset=utf-8")
+
+
+def error_page(status: int, extra: Iterable[tuple[bytes, bytes]] = ()) -> Prepared:
+    """The small plain page for an error; says what happened and nothing about the inside."""
+    body = b"%d %b\n" % (status, PHRASES.get(status, b"Error"))
+    return Prepared(ResponseHead.make(status, [PLAIN, *extra], len(body)), body)
