@@ -1,0 +1,46 @@
+"""What holds for every test: system programs that are missing are named, and required under CI.
+
+`@pytest.mark.program("nginx")` says that a test needs one. On a user's machine such a test is left
+out where the program is missing, and the run ends by naming it; with CI=true the run fails at once
+instead, because a check that silently did not run is worse than none.
+"""
+
+import os
+import shutil
+
+import pytest
+
+MISSING = pytest.StashKey[set[str]]()
+
+
+def pytest_collection_modifyitems(config, items):
+    missing = config.stash.setdefault(MISSING, set())
+    left_out = [item for item in items if lacks_programs(item, missing)]
+    if missing and os.environ.get("CI"):
+        pytest.exit(f"missing programs: {', '.join(sorted(missing))} (.ci/run installs them)", returncode=1)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def lacks_programs(item, missing):
+    """Whether a program that the test names is not there; notes those that are not."""
+    lacking = {
+        name
+        for marker in item.iter_markers("program")
+        for name in marker.args
+        if shutil.which(name, path=search_path()) is None
+    }
+    missing |= lacking
+    return bool(lacking)
+
+
+def search_path():
+    """PATH and where Debian puts nginx and haproxy, which a user's PATH leaves out."""
+    return os.environ.get("PATH", os.defpath) + os.pathsep + "/usr/sbin"
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if missing := config.stash.get(MISSING, set()):
+        names = ", ".join(sorted(missing))
+        terminalreporter.write_line(f"left out: the tests that need {names} (not installed here)", yellow=True)
