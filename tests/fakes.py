@@ -1,0 +1,280 @@
+"""Stand-ins that record: an exchange for handlers, and the loop it lives on.
+
+A fake keeps the real thing's contract and is stricter where a caller can be wrong: a second
+answer, or a body that is not as long as its head says, fails the test at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from proxy.http.exchange import BodyReader, BodyReady, Exchange
+from proxy.http.prepared import ResponseHead, error_page
+from proxy.wire.status import has_body
+
+Field = tuple[bytes, bytes]
+
+
+class FakeLoop:
+    """Runs what was called soon or later when the test says so."""
+
+    def __init__(self) -> None:
+        self.soon: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self.later: list[tuple[float, Callable[..., object], tuple[Any, ...]]] = []
+
+    def call_soon(self, call: Callable[..., object], *args: Any) -> None:
+        self.soon.append((call, args))
+
+    def call_later(self, delay: float, call: Callable[..., object], *args: Any) -> None:
+        self.later.append((delay, call, args))
+
+    def run(self) -> int:
+        """Run what is ready, and what becomes ready by that; how many calls it was."""
+        count = 0
+        while self.soon:
+            call, args = self.soon.popleft()
+            call(*args)
+            count += 1
+        return count
+
+
+class FakeTarget:
+    """What handlers read of a request's target."""
+
+    def __init__(self, raw: bytes, path: bytes | None = None, ambiguous: tuple[bytes, ...] = ()) -> None:
+        before, _, query = raw.partition(b"?")
+        self.raw = self.path_query = raw
+        self.path = before if path is None else path
+        self.query = query
+        self.ambiguous = ambiguous
+
+
+class FakeHeaders:
+    """What handlers read of a header block."""
+
+    def __init__(self, fields: Iterable[Field] = ()) -> None:
+        self.pairs = tuple(fields)
+        self.by_name = {name.lower(): value for name, value in reversed(self.pairs)}
+        self.conditional = any(name == b"range" or name.startswith(b"if-") for name in self.by_name)
+
+    def get(self, name: bytes) -> bytes | None:
+        return self.by_name.get(name)
+
+
+class FakePeer:
+    """A plain connection from this machine."""
+
+    def __init__(self, scheme: str = "http", address: str = "127.0.0.1") -> None:
+        self.scheme = scheme
+        self.address = address
+
+
+class FakeExchange(Exchange):
+    """Records what was answered.
+
+    Args:
+        target: a raw target such as b"/a?b", or a target object.
+        fields: the request's header fields, or a header block object.
+        window: octets that the client takes before `pause`; `drain` makes room again.
+
+    What there is to look at: `status`, `head`, `body`, `field(name)`, `streamed`, `finished`
+    (whole), `aborted`, `refused` (the status given to `refuse`), `interims`, `upgraded`, `late`
+    (calls after the end, which do nothing), and for the request's body `reader`, `ready`,
+    `body_paused`. `collected` is what `collect_body` returns.
+    """
+
+    def __init__(
+        self,
+        target: Any = b"/",
+        fields: Any = (),
+        *,
+        method: bytes = b"GET",
+        host: bytes = b"a.example",
+        client: str = "127.0.0.1",
+        scheme: str = "http",
+        started: float = 0.0,
+        body_length: int | None = 0,
+        window: int | None = None,
+        loop: Any = None,
+    ) -> None:
+        self.method = method
+        self.target = FakeTarget(target) if isinstance(target, bytes) else target
+        self.host = host
+        self.headers = fields if hasattr(fields, "get") else FakeHeaders(fields)
+        self.client = client
+        self.peer: Any = FakePeer(scheme, client)
+        self.body_length = body_length
+        self.request_id = b"request-1"
+        self.started = started
+        self.status = 0
+        self.responder = None
+        self.route = self.pool = self.endpoint = ""
+        self.attempts = 0
+        self.timings = None
+
+        self.head: ResponseHead | None = None
+        self.body = bytearray()
+        self.trailers = b""
+        self.streamed = self.finished = self.aborted = False
+        self.refused: int | None = None
+        self.interims: list[bytes] = []
+        self.upgraded: bytes | None = None
+        self.late: list[str] = []
+
+        self.collected: Any = None
+        self.ready: BodyReady | None = None
+        self.reader: BodyReader | None = None
+        self.body_paused = False
+        self.transport: Any = None
+        self.surplus = b""
+
+        self.window = window
+        self._taken = 0
+        self._paused = False
+        self._loop = loop
+
+    # -- the contract
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return self._loop or asyncio.get_running_loop()
+
+    @property
+    def over(self) -> bool:
+        return self.finished or self.aborted
+
+    def respond(self, head: ResponseHead, body: bytes = b"") -> None:
+        if self._is_late("respond"):
+            return
+        self._begin(head)
+        if self.method != b"HEAD":
+            self.body += body
+            self._check_length()
+        self.finished = True
+
+    def start(self, head: ResponseHead, data: bytes = b"", *, stream: bool = False) -> None:
+        if self._is_late("start"):
+            return
+        self._begin(head)
+        self.streamed = stream
+        if data:
+            self.write(data)
+
+    def write(self, data: bytes) -> None:
+        if self._is_late("write"):
+            return
+        assert self.head is not None, "write before start"
+        if self.method == b"HEAD":
+            return
+        self.body += data
+        if self.head.length is not None:
+            assert len(self.body) <= self.head.length, "more than Content-Length"
+        self._take(len(data))
+
+    def finish(self, trailers: bytes = b"") -> None:
+        if self._is_late("finish"):
+            return
+        assert self.head is not None, "finish before start"
+        if self.method != b"HEAD":
+            self._check_length()
+        self.trailers = trailers
+        self.finished = True
+
+    def interim(self, lines: bytes) -> None:
+        if not self._is_late("interim"):
+            assert self.head is None, "interim after the final head"
+            self.interims.append(lines)
+
+    def refuse(self, status: int, *, close: bool = False) -> None:
+        if self._is_late("refuse"):
+            return
+        if self.head is not None:
+            self.abort()
+            return
+        self.refused = status
+        page = error_page(status)
+        self.respond(page.head, page.body)
+
+    def abort(self) -> None:
+        if not self._is_late("abort"):
+            self.aborted = True
+
+    def upgrade(self, lines: bytes) -> asyncio.Transport:
+        assert self.head is None, "upgrade after an answer"
+        self.upgraded = lines
+        self.status = 101
+        return self.transport  # type: ignore[no-any-return]
+
+    def take_surplus(self) -> bytes:
+        surplus, self.surplus = self.surplus, b""
+        return surplus
+
+    def collect_body(self, ready: BodyReady) -> Any:
+        if self.collected is None:
+            self.ready = ready
+        return self.collected
+
+    def read_body(self, reader: BodyReader) -> None:
+        self.reader = reader
+
+    def pause_body(self) -> None:
+        self.body_paused = True
+
+    def resume_body(self) -> None:
+        self.body_paused = False
+
+    # -- what the test does and looks at
+
+    def drain(self) -> None:
+        """The client took all that was written."""
+        self._taken = 0
+        if self._paused:
+            self._paused = False
+            if self.responder is not None:
+                self.responder.resume()
+
+    def leave(self) -> None:
+        """The client goes away."""
+        self.aborted = True
+        if self.responder is not None:
+            self.responder.client_gone()
+
+    def fields(self, name: bytes) -> list[bytes]:
+        """Every value of a response field, in order."""
+        assert self.head is not None, "no answer"
+        lines = self.head.lines.split(b"\r\n")[1:-1]
+        pairs = [line.split(b": ", 1) for line in lines]
+        return [value for key, value in pairs if key.lower() == name.lower()]
+
+    def field(self, name: bytes) -> bytes | None:
+        """The one value of a response field."""
+        values = self.fields(name)
+        assert len(values) <= 1, f"{name!r} is there {len(values)} times"
+        return values[0] if values else None
+
+    def _begin(self, head: ResponseHead) -> None:
+        assert self.head is None, "a second answer"
+        self.head = head
+        self.status = head.status
+
+    def _check_length(self) -> None:
+        assert self.head is not None
+        if not has_body(self.head.status):
+            assert not self.body, "a body where none may be"
+        elif self.head.length is not None:
+            assert len(self.body) == self.head.length, "less than Content-Length"
+
+    def _take(self, octets: int) -> None:
+        self._taken += octets
+        if self.window is not None and self._taken >= self.window and not self._paused:
+            self._paused = True
+            if self.responder is not None:
+                self.responder.pause()
+
+    def _is_late(self, call: str) -> bool:
+        if self.over:
+            self.late.append(call)
+        return self.over
