@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from proxy.http.exchange import BodyReader, BodyReady, Exchange
 from proxy.http.prepared import ResponseHead, error_page
+from proxy.wire.headers import HeaderBlock
 from proxy.wire.status import has_body
-
-Field = tuple[bytes, bytes]
+from proxy.wire.target import parse_target
 
 
 class FakeLoop:
@@ -41,29 +41,6 @@ class FakeLoop:
         return count
 
 
-class FakeTarget:
-    """What handlers read of a request's target."""
-
-    def __init__(self, raw: bytes, path: bytes | None = None, ambiguous: tuple[bytes, ...] = ()) -> None:
-        before, _, query = raw.partition(b"?")
-        self.raw = self.path_query = raw
-        self.path = before if path is None else path
-        self.query = query
-        self.ambiguous = ambiguous
-
-
-class FakeHeaders:
-    """What handlers read of a header block."""
-
-    def __init__(self, fields: Iterable[Field] = ()) -> None:
-        self.pairs = tuple(fields)
-        self.by_name = {name.lower(): value for name, value in reversed(self.pairs)}
-        self.conditional = any(name == b"range" or name.startswith(b"if-") for name in self.by_name)
-
-    def get(self, name: bytes) -> bytes | None:
-        return self.by_name.get(name)
-
-
 class FakePeer:
     """A plain connection from this machine."""
 
@@ -76,8 +53,8 @@ class FakeExchange(Exchange):
     """Records what was answered.
 
     Args:
-        target: a raw target such as b"/a?b", or a target object.
-        fields: the request's header fields, or a header block object.
+        target: a raw target such as b"/a?b", or a Target.
+        fields: the request's header fields, or a HeaderBlock.
         window: octets that the client takes before `pause`; `drain` makes room again.
 
     What there is to look at: `status`, `head`, `body`, `field(name)`, `streamed`, `finished`
@@ -101,9 +78,9 @@ class FakeExchange(Exchange):
         loop: Any = None,
     ) -> None:
         self.method = method
-        self.target = FakeTarget(target) if isinstance(target, bytes) else target
+        self.target = parse_target(method, target) if isinstance(target, bytes) else target
         self.host = host
-        self.headers = fields if hasattr(fields, "get") else FakeHeaders(fields)
+        self.headers = fields if isinstance(fields, HeaderBlock) else HeaderBlock(list(fields))
         self.client = client
         self.peer: Any = FakePeer(scheme, client)
         self.body_length = body_length
