@@ -13,6 +13,7 @@ import pytest
 MISSING = pytest.StashKey[set[str]]()
 
 
+@pytest.hookimpl(trylast=True)  # after -m and -k: what was not asked for is not missed
 def pytest_collection_modifyitems(config, items):
     missing = config.stash.setdefault(MISSING, set())
     left_out = [item for item in items if lacks_programs(item, missing)]
@@ -43,4 +44,4 @@ def search_path():
 def pytest_terminal_summary(terminalreporter, config):
     if missing := config.stash.get(MISSING, set()):
         names = ", ".join(sorted(missing))
-        terminalreporter.write_line(f"left out: the tests that need {names} (not installed here)", yellow=True)
+        terminalreporter.write_line(f"left out: the tests that need {names}, not installed here", yellow=True)
