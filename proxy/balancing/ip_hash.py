@@ -48,17 +48,23 @@ class IpHash:
 
 
 def winner(client: str, bidders: Iterable[tuple[Candidate, bytes]]) -> Candidate | None:
-    """Who bids the most; two equal bids (one in 2^53) go to the name that sorts first."""
+    """Who bids the most; two equal bids (one in 2^52) go to the name that sorts first."""
     address = client.encode()
-    bids = [(-bid(address, salt, endpoint.weight), endpoint.name, endpoint) for endpoint, salt in bidders]
-    return min(bids, key=lambda entry: entry[:2])[2] if bids else None
+    best = None
+    highest = 0.0
+    for endpoint, salt in bidders:
+        offer = bid(address, salt, endpoint.weight)
+        if best is None or offer > highest or (offer == highest and endpoint.name < best.name):
+            best = endpoint
+            highest = offer
+    return best
 
 
 def bid(address: bytes, salt: bytes, weight: int) -> float:
     """Exponentially distributed with the weight as its scale: bids win in proportion to weights."""
     digest = blake2b(address, digest_size=8, salt=salt).digest()
-    # The half keeps the logarithm's argument inside (0, 1), both ends excluded.
-    return weight / -log(((int.from_bytes(digest, "big") >> 11) + 0.5) / 2**53)
+    # 52 bits and a half are exact in a float: the logarithm's argument is never 0 and never 1.
+    return weight / -log(((int.from_bytes(digest, "big") >> 12) + 0.5) / 2**52)
 
 
 def salt_of(name: str) -> bytes:

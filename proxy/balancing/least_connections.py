@@ -37,7 +37,7 @@ class LeastConnections:
         best = None
         least = 0.0
         turn = self._turn
-        for endpoint in self._ring[turn:turn + self._count]:
+        for endpoint in self._ring[turn : turn + self._count]:
             # A division, not a product with 1/weight: equal loads come out exactly equal.
             load = (endpoint.in_flight + 1) / endpoint.weight
             if (best is None or load < least) and endpoint not in tried:

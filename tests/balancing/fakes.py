@@ -1,0 +1,27 @@
+"""Endpoints and exchanges as far as a strategy looks at them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+
+@dataclass(eq=False)
+class FakeEndpoint:
+    name: str
+    weight: int = 1
+    in_flight: int = 0
+
+
+@dataclass
+class FakeExchange:
+    client: str = "192.0.2.1"
+
+
+def endpoints_of(*weights: int) -> list[FakeEndpoint]:
+    """Endpoints a, b, c, ... of these weights."""
+    return [FakeEndpoint(chr(ord("a") + place), weight) for place, weight in enumerate(weights)]
+
+
+WEIGHTS = st.lists(st.integers(1, 12), min_size=1, max_size=8)
