@@ -52,7 +52,7 @@ class Demo:
             signal.signal(wanted, lambda number, _frame: self._signals.put(number))
         try:
             self._start_shop()
-            print(f"demo: three gunicorn processes answer; now the proxy: http://{HOST}:{PROXY_PORT}/", flush=True)
+            print(f"demo: the site answers; starting the proxy: http://{HOST}:{PROXY_PORT}/", flush=True)
             self._start("the proxy", [sys.executable, "-m", "proxy", "-c", str(self.config)])
             while True:
                 self._listen(None)
