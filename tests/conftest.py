@@ -3,14 +3,25 @@
 `@pytest.mark.program("nginx")` says that a test needs one. On a user's machine such a test is left
 out where the program is missing, and the run ends by naming it; with CI=true the run fails at once
 instead, because a check that silently did not run is worse than none.
+
+Property tests run with few examples here; `make fuzz` takes the profile `fuzz`.
 """
 
 import os
 import shutil
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 MISSING = pytest.StashKey[set[str]]()
+
+# No deadline: a busy machine is no bug. Derandomized: a change fails for what it changed, and
+# `make fuzz` looks for the rest.
+settings.register_profile("quick", deadline=None, derandomize=True)
+settings.register_profile(
+    "fuzz", deadline=None, max_examples=100_000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("quick")
 
 
 @pytest.hookimpl(trylast=True)  # after -m and -k: what was not asked for is not missed

@@ -1,0 +1,49 @@
+# Everything runs in .venv, which is made on first use and renewed when pyproject.toml changes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help run test lint fuzz bench bench-micro clean
+
+help:
+	@echo "make run     the demo: a site under three gunicorn processes, the proxy on http://127.0.0.1:8080/"
+	@echo "make test    ruff, mypy and the whole test suite"
+	@echo "make lint    ruff and mypy alone"
+	@echo "make fuzz    the property tests, a thousand times as long as make test runs them"
+	@echo "make bench   cost per request beside nginx, HAProxy, Caddy and aiohttp (bench-micro: single pieces)"
+	@echo "make clean   remove .venv and caches"
+
+run: $(VENV)/.demo
+	@$(BIN)/python -m proxy.demo
+
+test: lint
+	$(BIN)/python -m pytest --durations=10
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks
+
+bench-micro: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.micro
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+
+# A stamp for each extra: a second call starts at once.
+$(VENV)/.%: $(BIN)/python pyproject.toml
+	@echo "installing what make $(or $(MAKECMDGOALS),help) needs into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "Name a newer one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "No virtual environment could be made (on Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; }
