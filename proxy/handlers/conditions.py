@@ -1,0 +1,100 @@
+"""Conditional requests (RFC 9110 section 13): what `If-*` fields say about a representation.
+
+Pure functions over a header block's `get`. A field that is malformed counts as the RFC tells:
+an invalid date as absent, an entity tag that cannot be read as one that does not match.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+
+Get = Callable[[bytes], bytes | None]
+
+_TAG = re.compile(rb'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_MONTHS = {month.encode(): number for number, month in enumerate(calendar.month_abbr) if month}
+_MONTH = rb"(?P<month>" + b"|".join(_MONTHS) + rb")"
+_TIME = rb"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+# RFC 9110 section 5.6.7: one form to send, three to understand.
+_DATES = tuple(re.compile(pattern) for pattern in (
+    rb"[A-Z][a-z]{2}, (?P<day>[0-9]{2}) " + _MONTH + rb" (?P<year>[0-9]{4}) " + _TIME + rb" GMT",
+    rb"[A-Z][a-z]{5,8}, (?P<day>[0-9]{2})-" + _MONTH + rb"-(?P<year>[0-9]{2}) " + _TIME + rb" GMT",
+    rb"[A-Z][a-z]{2} " + _MONTH + rb" (?P<day>[ 0-9][0-9]) " + _TIME + rb" (?P<year>[0-9]{4})",
+))
+
+
+def precondition(get: Get, etag: bytes, modified: int) -> int:
+    """200 to go on, or 304 or 412, for GET and HEAD: steps 1 to 4 of section 13.2.2.
+
+    Args:
+        get: of the request's header block.
+        etag: the strong entity tag, quotes included.
+        modified: seconds since 1970, as Last-Modified says.
+    """
+    if (tags := get(b"if-match")) is not None:
+        if not _strongly_lists(tags, etag):
+            return 412
+    elif (date := _date(get(b"if-unmodified-since"))) is not None and modified > date:
+        return 412
+    if (tags := get(b"if-none-match")) is not None:
+        if _weakly_lists(tags, etag):
+            return 304
+    elif (date := _date(get(b"if-modified-since"))) is not None and modified <= date:
+        return 304
+    return 200
+
+
+def range_is_wanted(get: Get, etag: bytes, modified: int, *, settled: bool) -> bool:
+    """Whether `If-Range` lets `Range` count (section 13.1.5); true where there is none.
+
+    A date is a strong validator only when the file cannot have changed twice within its second
+    (section 8.8.2.2): `settled` says that.
+    """
+    validator = get(b"if-range")
+    if validator is None:
+        return True
+    if validator.startswith((b'"', b"W/")):
+        return validator == etag
+    return settled and parse_date(validator) == modified
+
+
+def _strongly_lists(tags: bytes, etag: bytes) -> bool:
+    return tags == b"*" or any(tag == etag and not weak for weak, tag in _TAG.findall(tags))
+
+
+def _weakly_lists(tags: bytes, etag: bytes) -> bool:
+    return tags == etag or tags == b"*" or any(tag == etag for _, tag in _TAG.findall(tags))
+
+
+def _date(value: bytes | None) -> int | None:
+    return None if value is None else parse_date(value)
+
+
+@lru_cache(1024)
+def parse_date(value: bytes) -> int | None:
+    """Seconds since 1970 of an HTTP-date; None for anything else."""
+    for form in _DATES:
+        if match := form.fullmatch(value):
+            break
+    else:
+        return None
+    try:
+        moment = datetime(
+            _full_year(match["year"]), _MONTHS[match["month"]], int(match["day"]),
+            int(match["hour"]), int(match["minute"]), int(match["second"]), tzinfo=UTC)
+    except ValueError:
+        return None
+    return int(moment.timestamp())
+
+
+def _full_year(digits: bytes) -> int:
+    """Two digits that seem more than 50 years ahead mean the last century (section 5.6.7)."""
+    year = int(digits)
+    if len(digits) == 4:
+        return year
+    now = datetime.now(UTC).year
+    year += now // 100 * 100
+    return year - 100 if year > now + 50 else year
