@@ -1,0 +1,107 @@
+"""The error log: what the proxy tells its operator, one line per event.
+
+The rule of this room: a record can never look like two. Clients choose some of what is logged, so
+control characters are escaped, and the lines of a traceback are indented. And a log that cannot be
+written (a full disk, a pipe that nobody reads) never stops what it tells of.
+
+Lines go out by one `write` each to a descriptor opened for appending, so that the lines of several
+processes do not mix.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+
+from proxy.config.schema import ErrorLog
+
+STDERR = 2
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def setup(error_log: ErrorLog) -> None:
+    """Send all records from here on to the log that the configuration names.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    handler = ErrorLogHandler(error_log.path)
+    root = logging.getLogger()
+    for old in own_handlers():
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    level = logging.getLevelNamesMapping()[error_log.level.upper()]
+    logging.getLogger("proxy").setLevel(level)
+    # Libraries speak only when something is wrong: asyncio's debug lines are not for operators.
+    root.setLevel(max(level, logging.WARNING))
+
+
+def reopen() -> None:
+    """Write to the file that the path names now: the old one was moved away by log rotation."""
+    for handler in own_handlers():
+        handler.reopen()
+
+
+def own_handlers() -> list[ErrorLogHandler]:
+    return [handler for handler in logging.getLogger().handlers if isinstance(handler, ErrorLogHandler)]
+
+
+def escape(text: str) -> str:
+    """Control characters as `\\x0a` and the like."""
+    return CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+class LineFormatter(logging.Formatter):
+    """`2026-11-22 08:01:16 warning proxy.worker[1234]: message`."""
+
+    def __init__(self) -> None:
+        super().__init__(datefmt="%Y-%m-%d %H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        level = record.levelname.lower()
+        head = f"{self.formatTime(record, self.datefmt)} {level} {record.name}[{record.process}]"
+        lines = [f"{head}: {escape(record.getMessage())}"]
+        if record.exc_info:
+            lines += [f"    {escape(line)}" for line in self.formatException(record.exc_info).splitlines()]
+        return "\n".join(lines)
+
+
+class ErrorLogHandler(logging.Handler):
+    """Writes to a file, or to stderr for the path `-`."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.setFormatter(LineFormatter())
+        self._path = path
+        self._descriptor = self._open()
+
+    def _open(self) -> int:
+        if self._path == "-":
+            return STDERR
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            os.write(self._descriptor, self.format(record).encode(errors="backslashreplace") + b"\n")
+        except OSError:
+            pass  # nobody is left to tell
+
+    def reopen(self) -> None:
+        try:
+            descriptor = self._open()
+        except OSError as error:
+            logging.getLogger(__name__).error("the error log stays the old file: %s", error)
+            return
+        self.close_file()
+        self._descriptor = descriptor
+
+    def close(self) -> None:
+        self.close_file()
+        super().close()
+
+    def close_file(self) -> None:
+        if self._descriptor != STDERR:
+            os.close(self._descriptor)
+        self._descriptor = STDERR

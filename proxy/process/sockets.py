@@ -1,0 +1,239 @@
+"""The listening sockets: bound once, before anything else, and owned by the supervisor.
+
+The rule of this room: whatever cannot be bound is explained to a person, with what to do next.
+
+A TCP listener has one SO_REUSEPORT socket per worker slot: the kernel spreads connections over
+them, and as the supervisor holds them open too, the queue of a worker that dies waits for its
+successor. A unix socket cannot be spread like that; all workers accept from one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Sequence
+
+from proxy.config.schema import Listener
+
+BACKLOG = 4096  # the kernel cuts it to net.core.somaxconn; a burst must not meet a full queue
+
+ABSENT = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+Bound = tuple[Listener, socket.socket]
+SocketAddress = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+Place = tuple[int, SocketAddress]
+
+
+class CannotListen(Exception):
+    """An address that cannot be bound; the message is for people."""
+
+
+class ListeningSockets:
+    """All listeners, bound for a number of worker slots.
+
+    Args:
+        listeners: what the configuration names.
+        count: how many worker slots there are.
+        file: the configuration's path, for messages.
+
+    Raises:
+        CannotListen: one of the addresses; nothing stays bound.
+    """
+
+    def __init__(self, listeners: Sequence[Listener], count: int, file: str) -> None:
+        self.slots: list[list[Bound]] = [[] for _ in range(count)]
+        self.urls: list[str] = []
+        self._socket_files: list[SocketFile] = []
+        self._file = file
+        try:
+            for listener in listeners:
+                self._bind(listener)
+        except BaseException:
+            self.close()
+            raise
+
+    def _bind(self, listener: Listener) -> None:
+        address = listener.address
+        try:
+            if address.path is not None:
+                self._bind_unix(listener, address.path)
+            else:
+                self._bind_tcp(listener)
+        except OSError as error:
+            reason = unix_reason(address.path, error) if address.path else tcp_reason(address.port, error)
+            message = f"cannot listen on {address}: {reason} change listen in {self._file}"
+            raise CannotListen(message) from error
+
+    def _bind_tcp(self, listener: Listener) -> None:
+        """Every address that the host has: `localhost` may have two, of which this machine lacks one."""
+        address = listener.address
+        missing: OSError | None = None
+        urls = len(self.urls)
+        for family, place in places(address.host, address.port):
+            try:
+                self._add(listener, bind_tcp(family, place, len(self.slots)))
+            except OSError as error:
+                if error.errno not in ABSENT:
+                    raise
+                missing = error
+        if missing is not None and len(self.urls) == urls:
+            raise missing
+
+    def _bind_unix(self, listener: Listener, path: str) -> None:
+        self._add(listener, [bind_unix(path)] * len(self.slots))
+        self._socket_files.append(SocketFile(path))
+
+    def _add(self, listener: Listener, sockets: list[socket.socket]) -> None:
+        for slot, sock in zip(self.slots, sockets, strict=True):
+            slot.append((listener, sock))
+        self.urls.append(url(sockets[0]))
+
+    def keep_only(self, slot: int) -> list[Bound]:
+        """In a worker: close what belongs to the other slots and hand out the rest."""
+        kept = {sock for _, sock in self.slots[slot]}
+        for bound in self.slots:
+            for _, sock in bound:
+                if sock not in kept:
+                    sock.close()
+        return self.slots[slot]
+
+    def close(self) -> None:
+        """Close everything in this process and remove the socket files."""
+        for bound in self.slots:
+            for _, sock in bound:
+                sock.close()
+            bound.clear()
+        for file in self._socket_files:
+            file.remove()
+        self._socket_files.clear()
+
+
+class SocketFile:
+    """The file of a unix socket, known again by its inode: another program may have put its own there."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._identity = self._look()
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def remove(self) -> None:
+        if self._identity is not None and self._look() == self._identity:
+            os.unlink(self._path)
+
+
+def url(sock: socket.socket) -> str:
+    """What a person can open, with the port that was really bound (`:0` asks for any)."""
+    name = sock.getsockname()
+    if sock.family == socket.AF_UNIX:
+        return f"unix:{name}"
+    host = f"[{name[0]}]" if sock.family == socket.AF_INET6 else name[0]
+    return f"http://{host}:{name[1]}"
+
+
+def places(host: str, port: int) -> list[Place]:
+    """The distinct addresses of a host."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
+
+
+def bind_tcp(family: int, address: SocketAddress, count: int) -> list[socket.socket]:
+    """`count` sockets on one address.
+
+    The first is bound and listens without SO_REUSEPORT, or two proxies started by the same user
+    would silently share the port and each get half of the traffic; only then may more join it.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for number in range(count):
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            sockets.append(sock)
+            # The first one's name: for port 0 only it knows which.
+            listen_tcp(sock, sockets[0].getsockname() if number else address, shared=number > 0)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, count > 1)
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def listen_tcp(sock: socket.socket, address: SocketAddress, *, shared: bool) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections in TIME_WAIT do not count
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
+    if sock.family == socket.AF_INET6:
+        # `[::]` and `0.0.0.0` are two listeners, on every system and whatever its defaults.
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.bind(address)
+    sock.listen(BACKLOG)
+    sock.setblocking(False)
+
+
+def bind_unix(path: str) -> socket.socket:
+    """A socket on a path; a file that a dead program left there is replaced."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        try:
+            sock.bind(path)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not is_stale(path):
+                raise
+            os.unlink(path)
+            sock.bind(path)
+        sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def is_stale(path: str) -> bool:
+    """Whether a socket file has nobody behind it; a full queue or a lack of rights is somebody."""
+    if not is_socket_file(path):
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.setblocking(False)
+        return sock.connect_ex(path) == errno.ECONNREFUSED
+
+
+def is_socket_file(path: str) -> bool:
+    return stat.S_ISSOCK(os.lstat(path).st_mode)
+
+
+def tcp_reason(port: int | None, error: OSError) -> str:
+    """Why, and what may be done about it instead of changing the configuration."""
+    if isinstance(error, socket.gaierror):
+        return f"the name has no address ({error.strerror});"
+    match error.errno:
+        case errno.EADDRINUSE:
+            return f"the address is in use; stop the other program (ss -ltnp 'sport = :{port}' names it) or"
+        case errno.EACCES | errno.EPERM:
+            return "permission denied; for a port below 1024 grant CAP_NET_BIND_SERVICE or"
+        case errno.EADDRNOTAVAIL:
+            return "no interface of this machine has that address (`ip address` lists them);"
+        case errno.EAFNOSUPPORT:
+            return "this machine has no IPv6;"
+    return f"{error.strerror or error};"
+
+
+def unix_reason(path: str, error: OSError) -> str:
+    """The same for a unix socket."""
+    folder = os.path.dirname(path) or "."
+    match error.errno:
+        case errno.EADDRINUSE if not is_socket_file(path):
+            return "the file is there and is not a socket; move it away or"
+        case errno.EADDRINUSE:
+            return f"the address is in use; stop the other program (ss -lxp src {path} names it) or"
+        case errno.ENOENT:
+            return f"the folder {folder} does not exist; create it or"
+        case errno.EACCES | errno.EPERM:
+            return f"permission denied in the folder {folder}; grant it or"
+    return f"{error.strerror or error};"

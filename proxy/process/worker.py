@@ -1,0 +1,129 @@
+"""A worker: one event loop, the data plane, and nothing else.
+
+The rule of this room: a worker outlives neither its supervisor nor its drain. It ends when it is
+told to, when SIGTERM asks it to, or when the channel closes because the supervisor is gone; in all
+three cases it first finishes what runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from proxy.config.schema import Config
+from proxy.observe import logs
+from proxy.process.control import Channel
+from proxy.process.sockets import Bound
+
+LOG = logging.getLogger("proxy.worker")
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+class Plane(Protocol):
+    """What a worker runs; see `proxy.runtime.plane`."""
+
+    async def start(self, sockets: Sequence[Bound]) -> None:
+        """Serve on these sockets, which listen already and do not block."""
+
+    async def drain(self, seconds: float) -> None:
+        """Accept no more, let what runs finish for so long, close the rest."""
+
+    def reopen_logs(self) -> None:
+        """The log files were moved away."""
+
+    async def close(self) -> None:
+        """End everything at once."""
+
+
+PlaneFactory = Callable[[Config, asyncio.AbstractEventLoop], Plane]
+
+
+def choose_loop() -> LoopFactory:
+    """uvloop where it is installed, as it takes a fifth off each request; PROXY_LOOP=asyncio says no."""
+    if os.environ.get("PROXY_LOOP") != "asyncio":
+        try:
+            import uvloop
+        except ImportError:
+            pass
+        else:
+            return uvloop.new_event_loop
+    return asyncio.new_event_loop
+
+
+def run_worker(
+    config: Config,
+    sockets: Sequence[Bound],
+    channel: Channel,
+    plane_factory: PlaneFactory,
+    new_loop: LoopFactory,
+) -> int:
+    """The whole life of a worker; returns its exit status."""
+    worker = Worker(config, channel, plane_factory)
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(worker.live(sockets))
+
+
+class Worker:
+    """Between the supervisor's words and the data plane."""
+
+    def __init__(self, config: Config, channel: Channel, plane_factory: PlaneFactory) -> None:
+        self._config = config
+        self._channel = channel
+        self._plane_factory = plane_factory
+        self._plane: Plane | None = None
+        self._told_to_drain = asyncio.Event()
+        self._life: asyncio.Task[int] | None = None
+
+    async def live(self, sockets: Sequence[Bound]) -> int:
+        loop = asyncio.get_running_loop()
+        self._life = asyncio.current_task()
+        self._channel.listen(loop, self._told, self._orphaned)
+        loop.add_signal_handler(signal.SIGTERM, self._leave)
+        try:
+            await self._serve(loop, sockets)
+        except asyncio.CancelledError:
+            return 0  # `stop`
+        except Exception as error:
+            # Where a file or an address is to blame the message says all, and the traceback nothing.
+            LOG.error("ends because of an error", exc_info=not isinstance(error, OSError))
+            self._channel.send("failed", logs.escape(f"{type(error).__name__}: {error}"[:1000]))
+            return 1
+        finally:
+            if self._plane is not None:
+                await self._plane.close()
+        return 0
+
+    async def _serve(self, loop: asyncio.AbstractEventLoop, sockets: Sequence[Bound]) -> None:
+        self._plane = self._plane_factory(self._config, loop)
+        await self._plane.start(sockets)
+        self._channel.send("ready")
+        await self._told_to_drain.wait()
+        await self._plane.drain(self._config.timeouts.drain)
+
+    def _told(self, word: str, text: str) -> None:
+        match word:
+            case "drain":
+                self._told_to_drain.set()
+            case "stop" if self._life is not None:
+                self._life.cancel()
+            case "reopen":
+                self._reopen()
+
+    def _reopen(self) -> None:
+        logs.reopen()
+        if self._plane is not None:
+            self._plane.reopen_logs()
+
+    def _leave(self) -> None:
+        """SIGTERM to this worker alone: somebody wants it replaced."""
+        self._channel.send("draining")
+        self._told_to_drain.set()
+
+    def _orphaned(self) -> None:
+        LOG.error("the supervisor is gone: finishing what runs, then ending")
+        self._told_to_drain.set()

@@ -1,0 +1,113 @@
+import logging
+import os
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from proxy.observe import logs
+
+LOG = logging.getLogger("proxy.worker")
+
+
+@pytest.fixture
+def error_log(tmp_path):
+    """Sets the log up; afterwards logging is as it was."""
+    root, ours = logging.getLogger(), logging.getLogger("proxy")
+    levels = root.level, ours.level
+
+    def set_up(path=tmp_path / "error.log", level="info"):
+        logs.setup(SimpleNamespace(path=str(path), level=level))
+        return path
+
+    yield set_up
+    for handler in logs.own_handlers():
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
+
+
+def test_a_line_says_when_how_bad_who_and_what(error_log):
+    path = error_log()
+    LOG.warning("it is %s", "late")
+    line = rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d warning proxy\.worker\[{os.getpid()}\]: it is late\n"
+    assert re.fullmatch(line, path.read_text())
+
+
+def test_control_characters_cannot_make_a_second_line(error_log):
+    path = error_log()
+    LOG.error("path %s", "a\r\nb\x1b[31m\x85\u2028é")
+    assert path.read_text().endswith(": path a\\r\\nb\\x1b[31m\\x85\\u2028é\n")
+    assert len(path.read_bytes().splitlines()) == 1
+
+
+def test_a_traceback_is_indented(error_log):
+    path = error_log()
+    try:
+        raise ValueError("one\n2026-11-22 00:00:00 error proxy[1]: forged")
+    except ValueError:
+        LOG.exception("it failed")
+    first, *rest = path.read_text().splitlines()
+    assert first.endswith("it failed")
+    assert any("ValueError: one" in line for line in rest)
+    assert all(line.startswith("    ") for line in rest)
+
+
+@pytest.mark.parametrize("level, kept", [("debug", "debug info"), ("info", "info"), ("error", "")])
+def test_the_level_is_for_our_records(error_log, level, kept):
+    path = error_log(level=level)
+    LOG.debug("debug")
+    LOG.info("info")
+    logging.getLogger("asyncio").info("a library's")
+    assert [line.split()[-1] for line in path.read_text().splitlines()] == kept.split()
+
+
+def test_a_dash_is_stderr(error_log, capfd):
+    error_log(path="-")
+    LOG.error("here")
+    assert capfd.readouterr().err.endswith(": here\n")
+    logs.reopen()
+    LOG.error("still here")
+    assert capfd.readouterr().err.endswith(": still here\n")
+
+
+def test_reopen_writes_to_the_new_file(error_log, tmp_path):
+    path = error_log()
+    LOG.error("old")
+    path.rename(tmp_path / "error.log.1")
+    LOG.error("still the old file")
+    logs.reopen()
+    LOG.error("new")
+    assert len((tmp_path / "error.log.1").read_text().splitlines()) == 2
+    assert path.read_text().endswith(": new\n")
+
+
+def test_what_cannot_be_reopened_stays(error_log, tmp_path):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    error_log(folder / "error.log")
+    kept = tmp_path / "moved"
+    folder.rename(kept)
+    logs.reopen()
+    assert "the error log stays the old file" in (kept / "error.log").read_text()
+
+
+def test_a_full_disk_stops_nobody(error_log):
+    error_log("/dev/full")
+    LOG.error("lost")
+    assert len(logs.own_handlers()) == 1
+
+
+def test_a_folder_that_is_missing_is_an_error(error_log, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        error_log(tmp_path / "none" / "error.log")
+    assert logs.own_handlers() == []
+
+
+def test_setting_up_again_replaces(error_log, tmp_path):
+    first = error_log()
+    second = error_log(tmp_path / "second.log")
+    LOG.error("once")
+    assert first.read_text() == ""
+    assert len(second.read_text().splitlines()) == 1

@@ -1,0 +1,90 @@
+"""A data plane of forty lines that does what a test asks for in the path, and its own command line:
+
+python -m tests.process.fake_plane FILE [KIND]
+"""
+
+import asyncio
+import os
+import socket
+import sys
+
+from proxy.config.load import load
+from proxy.process.supervisor import supervise
+
+
+class FakePlane:
+    def __init__(self, config, loop):
+        self.servers = []
+        self.held = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self.reopened = 0
+
+    async def start(self, sockets):
+        for _, sock in sockets:
+            serve = asyncio.start_unix_server if sock.family == socket.AF_UNIX else asyncio.start_server
+            self.servers.append(await serve(self.answer, sock=sock))
+
+    async def answer(self, reader, writer):
+        line = await reader.readline()
+        if line == b"crash\n":
+            os._exit(7)
+        if line == b"hold\n":
+            self.held += 1
+            self.idle.clear()
+            writer.write(b"held\n")
+            await reader.readline()
+            self.held -= 1
+            if not self.held:
+                self.idle.set()
+        writer.write(b"%d %d\n" % (os.getpid(), self.reopened))
+        await writer.drain()
+        writer.close()
+
+    async def drain(self, seconds):
+        for server in self.servers:
+            server.close()
+        try:
+            await asyncio.wait_for(self.idle.wait(), seconds)
+        except TimeoutError:
+            pass
+
+    def reopen_logs(self):
+        self.reopened += 1
+
+    async def close(self):
+        for server in self.servers:
+            server.close()
+
+
+class Broken(FakePlane):
+    def __init__(self, config, loop):
+        raise RuntimeError("no such\nthing")
+
+
+class ShortLived(FakePlane):
+    async def start(self, sockets):
+        asyncio.get_running_loop().call_later(0.01, os._exit, 3)
+
+
+class Stuck(FakePlane):
+    async def drain(self, seconds):
+        await asyncio.Event().wait()
+
+
+class Deaf(FakePlane):
+    """Ends neither by `drain` nor by `stop`."""
+
+    async def drain(self, seconds):
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                continue
+
+
+KINDS = {kind.__name__: kind for kind in (FakePlane, Broken, ShortLived, Stuck, Deaf)}
+
+if __name__ == "__main__":
+    file, kind = [*sys.argv[1:], "FakePlane"][:2]
+    sys.exit(supervise(load(file), KINDS[kind], file))
