@@ -47,7 +47,7 @@ class HostMatcher:
     __slots__ = ("names", "suffixes")
 
     def __init__(self, hosts: Values) -> None:
-        names = [normal_host(encode_host(host)) for host in listed(hosts)]
+        names = [normal_host(host.encode()) for host in listed(hosts)]
         self.names = frozenset(name for name in names if not name.startswith(b"*."))
         self.suffixes = tuple(name[1:] for name in names if name.startswith(b"*."))
 
@@ -89,7 +89,7 @@ class MethodMatcher:
     __slots__ = ("methods",)
 
     def __init__(self, methods: Values) -> None:
-        self.methods = frozenset(method.upper().encode() for method in listed(methods))
+        self.methods = frozenset(method.encode() for method in listed(methods))
 
     def matches(self, asked: Asked) -> bool:
         return asked.method in self.methods
@@ -166,11 +166,6 @@ def prefix_of(path: str) -> bytes:
 
 def listed(values: Values) -> Sequence[str]:
     return [values] if isinstance(values, str) else values
-
-
-def encode_host(host: str) -> bytes:
-    """As it comes in a request: a name in another script is sent as its A-label (RFC 5890)."""
-    return host.encode() if host.isascii() else host.encode("idna")
 
 
 def normal_host(authority: bytes) -> bytes:

@@ -62,8 +62,6 @@ def test_hosts_are_compared_without_case_port_and_one_dot(authority, host):
     ("*.a.example", b"w.a.example.evil.example", False),
     (["*.a.example", "a.example"], b"a.example", True),
     ("[::1]", b"[::1]:8080", True),
-    ("bücher.example", b"xn--bcher-kva.example", True),
-    ("*.bücher.example", b"www.xn--bcher-kva.example", True),
 ])
 def test_hosts(hosts, authority, match):
     assert HostMatcher(hosts).matches(asked(host=authority)) is match
@@ -105,7 +103,6 @@ def test_the_asterisk_of_options_is_below_no_slash():
 
 @pytest.mark.parametrize("methods, method, match", [
     ("GET", b"GET", True),
-    ("get", b"GET", True),
     ("GET", b"get", False),
     ("GET", b"HEAD", False),
     (["GET", "HEAD"], b"HEAD", True),
