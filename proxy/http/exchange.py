@@ -48,6 +48,7 @@ class Exchange(ABC):
 
     __slots__ = (
         "attempts",     # int: how many endpoints were tried
+        "body_limit",   # int: octets that the body may have, by its route; unset while there is no body
         "body_length",  # int | None: octets of the request's body; None: chunked; 0: there is none
         "client",       # str: the client's address; from a trusted proxy's fields where it sent them
         "endpoint",     # str: the chosen endpoint's address, for the log only
@@ -62,7 +63,8 @@ class Exchange(ABC):
         "started",      # float: monotonic time of the complete head
         "status",       # int: of the final response; 0 before
         "target",       # Target
-        "timings",      # list[float] | None: monotonic times of connect, sent, head; kept when logged
+        "timings",      # list[float] | None: monotonic times of sending and of the response head; None: not logged
+        "upgrade_offer",  # bytes: protocols that the client would switch to; empty for none
     )
 
     method: bytes
@@ -72,6 +74,7 @@ class Exchange(ABC):
     client: str
     peer: Peer
     body_length: int | None
+    body_limit: int
     request_id: bytes
     started: float
     status: int
@@ -81,6 +84,7 @@ class Exchange(ABC):
     endpoint: str
     attempts: int
     timings: list[float] | None
+    upgrade_offer: bytes
 
     @property
     @abstractmethod
@@ -129,6 +133,10 @@ class Exchange(ABC):
         The caller sets a protocol of its own on it. What the client sent behind its request
         was kept: fetch it with `take_surplus`.
         """
+
+    @abstractmethod
+    def tunnel_ended(self, sent: int) -> None:
+        """Both sides of the tunnel are closed; `sent` octets went to the client."""
 
     @abstractmethod
     def take_surplus(self) -> bytes:

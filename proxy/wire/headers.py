@@ -36,7 +36,9 @@ CONDITIONAL = frozenset((
     b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range"))
 # Made anew by this proxy, so a client's copy never goes through unexamined.
 OURS = frozenset((
-    b"host", b"content-length", b"expect", b"via", b"forwarded", b"x-real-ip", b"x-request-id", b"max-forwards"))
+    b"host", b"content-length", b"expect", b"via", b"forwarded", b"x-real-ip", b"x-request-id"))
+VIA = b"1.1 proxy"  # RFC 9110 section 7.6.3; a pseudonym, so that no host name gets out
+MOST_LOOPS = 8      # times that we may stand in Via before it is a loop (section 7.6)
 
 
 class HeaderBlock:
@@ -83,6 +85,8 @@ class HeaderBlock:
         request_id = self._joined.get(b"x-request-id", b"")
         self.request_id = request_id if REQUEST_ID.fullmatch(request_id) else b""
         self.lines = self._forwarded(options)
+        if self._joined.get(b"via", b"").count(VIA) >= MOST_LOOPS:
+            raise RequestError(508, "the message has come through here again and again")
 
     def get(self, name: bytes) -> bytes | None:
         """The value of a field by its lower-case name, several lines joined (section 5.3)."""

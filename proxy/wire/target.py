@@ -73,7 +73,7 @@ def _authority_form(raw: bytes) -> Target:
     """RFC 9110 section 9.3.6: host and port, both there."""
     if not valid_authority(raw) or not raw.rpartition(b":")[2].isdigit() or raw.endswith(b"]"):
         raise RequestError(400, "CONNECT needs host:port")
-    return Target(raw, b"*", b"", raw)
+    return Target(raw, raw, b"", raw)
 
 
 def _absolute_form(method: bytes, raw: bytes, authority: bytes, path: bytes, query: bytes) -> Target:

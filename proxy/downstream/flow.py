@@ -1,0 +1,67 @@
+"""What a slow client has not taken yet.
+
+An answer comes off the worker as fast as the worker sends it; what the client does not take at
+once waits here, in memory at first and then in a file, and is fed to the client at its own pace.
+Past `most` octets (or when the disk is full) the producer is asked to wait.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from proxy.http.body import PIECE, Spool
+
+log = logging.getLogger("proxy.downstream")
+
+
+class Sink(Protocol):
+    """Where the octets go: a connection that says when it has had enough."""
+
+    paused: bool
+
+    def write(self, data: bytes) -> None: ...
+
+
+class Outflow:
+    """A first-in, first-out store of octets between a producer and a slow client."""
+
+    __slots__ = ("_late", "_most", "_offset", "_spool", "sink")
+
+    def __init__(self, sink: Sink, spool: Spool, most: int) -> None:
+        self.sink = sink
+        self._spool = spool
+        self._most = most
+        self._offset = 0
+        self._late: list[bytes] = []  # what found no room on the disk
+
+    def put(self, data: bytes) -> None:
+        if self._late:
+            self._late.append(data)
+            return
+        try:
+            self._spool.append(data)
+        except OSError as error:
+            log.warning("cannot keep an answer for a slow client in a file (%s); the endpoint waits", error)
+            self._late.append(data)
+
+    @property
+    def full(self) -> bool:
+        """Whether the producer should wait."""
+        return bool(self._late) or self._spool.length - self._offset >= self._most
+
+    @property
+    def empty(self) -> bool:
+        return not self._late and self._offset >= self._spool.length
+
+    def feed(self) -> None:
+        """Hand over as much as the client takes."""
+        while not self.sink.paused and self._offset < self._spool.length:
+            piece = self._spool.read(self._offset, PIECE)
+            self._offset += len(piece)
+            self.sink.write(piece)
+        if self._offset >= self._spool.length:
+            self._spool.clear()
+            self._offset = 0
+            while self._late and not self.sink.paused:
+                self.sink.write(self._late.pop(0))

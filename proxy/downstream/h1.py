@@ -1,0 +1,399 @@
+"""A client's HTTP/1 connection: takes requests off it, one exchange at a time (RFC 9112).
+
+The receiving half is here, one method per phase; the answering half is `h1_exchange`. Rules:
+nothing is handed on before its framing is sure; after a refusal nothing more is parsed; a close
+is lingering wherever the client may still be sending, so that it can read why (section 9.6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from time import monotonic
+from typing import TYPE_CHECKING, cast
+
+from proxy.clock import NEVER
+from proxy.downstream.h1_exchange import H1Exchange
+from proxy.errors import RequestError
+from proxy.http.exchange import BodyReader
+from proxy.http.peer import Peer
+from proxy.http.prepared import Prepared, error_page
+from proxy.wire.h1 import ChunkedDecoder
+
+if TYPE_CHECKING:
+    from proxy.downstream.listener import Listener
+
+log = logging.getLogger("proxy.downstream")
+
+# Phases of a connection.
+HEAD, BODY, WAIT, LINGER, TUNNEL, CLOSING = range(6)
+
+HELD_MOST = 65536     # pipelined octets kept while an exchange runs; more are left in the socket
+WRITE_HIGH = 131072   # unsent octets in the transport at which a client counts as slow
+LINGER_SECONDS = 3.0  # how long a client may go on sending after the last answer
+DISCARD_MOST = 65536  # octets of an unread body that are read rather than closing the connection
+_BAD_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
+
+
+class H1Connection(asyncio.Protocol):
+    """One transport. `held` is what was received and not yet taken."""
+
+    __slots__ = (
+        "_advancing", "_blank", "_decoder", "_left", "_reader", "_received", "_timed", "_unsent", "deadline", "exchange",
+        "held", "keep", "listener", "loop", "paused", "peer", "phase", "reading", "switch", "transport", "wheel")
+
+    transport: asyncio.Transport
+
+    def __init__(self, listener: Listener, peer: Peer) -> None:
+        self.listener = listener
+        self.switch = listener.switch
+        self.wheel = listener.switch.wheel
+        self.loop = listener.loop
+        self.peer = peer
+        self.phase = HEAD
+        self.exchange: H1Exchange | None = None
+        self.held = b""
+        self.keep = True
+        self.paused = False
+        self.reading = True
+        self.deadline = NEVER
+        self._advancing = False
+        self._blank = False
+        self._timed = True  # the first head's time runs from the accept
+        self._reader: BodyReader | None = None
+        self._decoder: ChunkedDecoder | None = None
+        self._left = 0
+        self._received = 0
+        self._unsent = 0
+
+    # What the transport tells us.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=WRITE_HIGH)
+        self.deadline = monotonic() + self.switch.runtime.settings.head_timeout
+        self.wheel.watch(self)
+        self.listener.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.wheel.forget(self)
+        self.phase = CLOSING
+        self.held = b""
+        self._reader = None
+        exchange = self.exchange
+        self.exchange = None
+        self.listener.closed(self)
+        if exchange is not None:
+            exchange.lost()
+
+    def data_received(self, data: bytes) -> None:
+        phase = self.phase
+        if phase == HEAD:
+            self.held = self.held + data if self.held else data
+            self.advance()
+        elif phase == BODY:
+            self._body(data)
+        elif phase == WAIT:
+            self.held += data
+            if len(self.held) > HELD_MOST:
+                self.stop_reading()
+
+    def eof_received(self) -> bool:
+        """The client will send no more; while an answer is due that means it is gone.
+
+        A close and a half-close look the same; like nginx and Go, and unlike HAProxy, we stop the
+        work, because a browser that leaves is common and a client that half-closes is not.
+        """
+        if self.phase == BODY:
+            self.fail(RequestError(400, "the body ends early"))
+        if self.phase == HEAD and self.held:
+            self.refuse(RequestError(400, "the head ends early"))
+        return False
+
+    def pause_writing(self) -> None:
+        self.paused = True
+        self._unsent = self.transport.get_write_buffer_size()
+        self.deadline = monotonic() + self.switch.runtime.settings.send_timeout
+        if self.exchange is not None:
+            self.exchange.slow()
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        self.deadline = self._phase_deadline()
+        if self.exchange is not None:
+            self.exchange.fast()
+
+    def _phase_deadline(self) -> float:
+        settings = self.switch.runtime.settings
+        if self.phase == BODY:
+            return monotonic() + settings.body_timeout
+        if self.phase == HEAD:
+            return monotonic() + (settings.head_timeout if self.held else settings.keep_alive_timeout)
+        return monotonic() + LINGER_SECONDS if self.phase in (LINGER, CLOSING) else NEVER
+
+    # Heads.
+
+    def advance(self) -> None:
+        """Take requests from what is held for as long as each is answered at once."""
+        if self._advancing:
+            return
+        self._advancing = True
+        try:
+            while self.phase == HEAD and self.held and self._take_request():
+                pass
+        except RequestError as error:
+            self.refuse(error)
+        finally:
+            self._advancing = False
+
+    def _take_request(self) -> bool:
+        """Begin the exchange whose whole head is held; False when there is none."""
+        data = self.held
+        runtime = self.switch.runtime
+        end = data.find(b"\r\n\r\n")
+        if end < 0 or end > runtime.settings.head_limit:
+            self._check_partial(data, runtime.settings.head_limit)
+            if not self._timed:
+                self._timed = True
+                self.deadline = monotonic() + runtime.settings.head_timeout
+            return False
+        at = data.find(b"\r\n")
+        if at == 0:
+            return self._skip_blank()
+        first = data[:at]
+        raw = data[at + 2:end + 4]
+        line = runtime.lines.find(first) or runtime.lines.parse(first)
+        block = runtime.headers.find(raw) or runtime.headers.parse(raw)
+        host = line.target.authority or block.host
+        if line.version == 11:
+            if block.host is None:
+                raise RequestError(400, "no Host")
+            self.keep = not block.close
+        else:
+            if block.chunked:
+                raise RequestError(400, "Transfer-Encoding in HTTP/1.0")  # RFC 9112 section 6.1
+            self.keep = block.keep_alive and not block.close
+        if self.listener.draining:
+            self.keep = False
+        self.held = data[end + 4:]
+        self._blank = self._timed = False
+        self.phase = WAIT
+        if not self.paused:
+            self.deadline = NEVER
+        self.exchange = exchange = H1Exchange(self, runtime, line, block, host or self.peer.authority)
+        runtime.handle(exchange)
+        return True
+
+    def _skip_blank(self) -> bool:
+        """RFC 9112 section 2.2: one empty line before a request is passed over."""
+        if self._blank:
+            raise RequestError(400, "empty lines instead of a request")
+        self._blank = True
+        self.held = self.held[2:]
+        return True
+
+    def _check_partial(self, data: bytes, limit: int) -> None:
+        """Refuse early what cannot become a head, rather than wait for its end."""
+        at = data.find(b"\r\n", 2)
+        if (at if at >= 0 else len(data)) > limit:
+            raise RequestError(414, "the request line is too long")
+        if len(data) > limit:
+            raise RequestError(431, "the head is too long")
+        if _BAD_LINE_END.search(data):
+            raise RequestError(400, "bare CR, LF or NUL in the head")
+        if at > 0:
+            self.switch.runtime.lines.parse(data[:at].lstrip(b"\r\n"))
+        elif not 0x21 <= data.lstrip(b"\r\n")[:1].ljust(1, b"G")[0] < 0x7f:
+            raise RequestError(400, "this is not HTTP")
+
+    # Bodies.
+
+    def begin_body(self, exchange: H1Exchange, reader: BodyReader) -> None:
+        """Hand the body of the current exchange to `reader`, from what is held and what comes."""
+        self._reader = reader
+        self._received = 0
+        if exchange.body_length is None:
+            self._decoder = ChunkedDecoder()
+        else:
+            self._decoder = None
+            self._left = exchange.body_length
+        self.phase = BODY
+        if not self.paused:
+            self.deadline = self._phase_deadline()
+        data, self.held = self.held, b""
+        if data:
+            self._body(data)
+
+    def _body(self, data: bytes) -> None:
+        if not self.paused:
+            self.deadline = monotonic() + self.switch.runtime.settings.body_timeout
+        try:
+            if self._decoder is None:
+                self._sized_body(data)
+            else:
+                self._chunked_body(self._decoder, data)
+        except RequestError as error:
+            self.fail(error)
+        except OSError as error:
+            log.error("cannot keep a request body: %s", error)
+            self.fail(RequestError(503, "no room for the body"))
+
+    def _sized_body(self, data: bytes) -> None:
+        left = self._left
+        reader = cast(BodyReader, self._reader)
+        if len(data) < left:
+            self._left = left - len(data)
+            reader.body_data(data)
+            return
+        self._left = 0
+        if left:
+            reader.body_data(data[:left])
+        self._end_body(reader, data[left:], b"")
+
+    def _chunked_body(self, decoder: ChunkedDecoder, data: bytes) -> None:
+        payload = decoder.feed(data)
+        reader = cast(BodyReader, self._reader)
+        if payload:
+            self._received += len(payload)
+            exchange = cast(H1Exchange, self.exchange)
+            if self._received > exchange.body_limit:
+                raise RequestError(413, "the body is too long")
+            reader.body_data(payload)
+        if decoder.done:
+            self._end_body(reader, decoder.rest, decoder.trailers)
+
+    def _end_body(self, reader: BodyReader, rest: bytes, trailers: bytes) -> None:
+        if self.phase != BODY:
+            return  # the exchange ended while it read
+        self.phase = WAIT
+        if not self.paused:
+            self.deadline = NEVER
+        self.held = rest
+        self._reader = self._decoder = None
+        exchange = cast(H1Exchange, self.exchange)
+        exchange.body_done = True
+        reader.body_end(trailers)
+
+    # Ends.
+
+    def exchange_ended(self, exchange: H1Exchange) -> None:
+        """The answer is written; go on with the next request or close."""
+        self.exchange = None
+        if exchange.body_done or (self.keep and self._discard(exchange)):
+            if self.keep:
+                self.phase = HEAD
+                if not self.paused:
+                    self.deadline = monotonic() + self.switch.runtime.settings.keep_alive_timeout
+                if not self.reading:
+                    self.start_reading()
+                if self.held:
+                    self.advance()
+            else:
+                self.end(linger=bool(self.held))
+        else:
+            self.end(linger=True)
+
+    def _discard(self, exchange: H1Exchange) -> bool:
+        """Pass over a short body that nobody read, if all of it is here (RFC 9112 section 9.3)."""
+        length = exchange.body_length
+        if self.phase == BODY or length is None or length > len(self.held):
+            return False
+        self.held = self.held[length:]
+        return True
+
+    def keeps_after(self, exchange: H1Exchange) -> bool:
+        """Whether the connection can go on after this exchange, should it be answered now."""
+        if not self.keep or exchange.body_done:
+            return self.keep
+        length = exchange.body_length
+        return self.phase != BODY and length is not None and length <= len(self.held)
+
+    def refuse(self, error: RequestError) -> None:
+        """Answer what never became an exchange, and close."""
+        runtime = self.switch.runtime
+        if runtime.log is not None:
+            runtime.log.refused(self.peer.address, error.status, self.held[:200])
+        log.debug("refused %s: %s", self.peer.address, error.reason)
+        self.turn_away(error_page(error.status))
+
+    def fail(self, error: RequestError) -> None:
+        """End the current exchange because of what the client sent, or did not send."""
+        exchange = self.exchange
+        if exchange is None:
+            self.refuse(error)
+            return
+        log.debug("refused %s: %s", self.peer.address, error.reason)
+        self.keep = False
+        exchange.stop_responder()
+        exchange.refuse(error.status, close=True)
+
+    def end(self, *, linger: bool) -> None:
+        """Close once everything is written; reading on for a moment where the client may be sending."""
+        self.held = b""
+        self._reader = self._decoder = None
+        if linger and self.transport.can_write_eof() and not self.transport.is_closing():
+            self.phase = LINGER
+            if not self.reading:
+                self.start_reading()
+            self.deadline = monotonic() + LINGER_SECONDS
+            self.transport.write_eof()
+        else:
+            self.phase = CLOSING
+            self.deadline = monotonic() + self.switch.runtime.settings.send_timeout
+            self.transport.close()
+
+    def turn_away(self, page: Prepared) -> None:
+        """Answer before anything was asked, and close."""
+        self.transport.write(page.head.ready()[:-2] + b"Connection: close\r\n\r\n" + page.body)
+        self.end(linger=True)
+
+    def hand_over(self) -> None:
+        """The transport is a tunnel's from now on; its end is `connection_lost`."""
+        self.phase = TUNNEL
+        self.wheel.forget(self)
+        self.start_reading()
+
+    def drain(self) -> None:
+        """Close now if idle, else after the current exchange."""
+        self.keep = False
+        if self.phase == HEAD and not self.held:
+            self.end(linger=False)
+
+    def expired(self) -> None:
+        """A deadline has passed (RFC 9110 section 15.5.9 for 408)."""
+        if self.paused and self._took_some():
+            return
+        if self.paused or self.phase in (LINGER, CLOSING):
+            self.deadline = NEVER
+            self.transport.abort()
+        elif self.phase == BODY:
+            self.fail(RequestError(408, "the body came too slowly"))
+        elif self.phase == HEAD and self.held:
+            self.refuse(RequestError(408, "the head came too slowly"))
+        elif self.phase == HEAD:
+            self.end(linger=False)
+        else:
+            self.deadline = NEVER
+
+    def _took_some(self) -> bool:
+        """Whether a slow client has taken octets since the last look."""
+        unsent = self.transport.get_write_buffer_size()
+        moved = unsent < self._unsent
+        self._unsent = unsent
+        if moved:
+            self.deadline = monotonic() + self.switch.runtime.settings.send_timeout
+        return moved
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def stop_reading(self) -> None:
+        if self.reading:
+            self.reading = False
+            self.transport.pause_reading()
+
+    def start_reading(self) -> None:
+        if not self.reading and not self.transport.is_closing():
+            self.reading = True
+            self.transport.resume_reading()

@@ -1,0 +1,317 @@
+"""The answering half of HTTP/1: one exchange on a client connection.
+
+Framing is decided here and nowhere else (RFC 9112 section 6): the head's length, else chunks, else,
+for HTTP/1.0, the end of the connection. Whatever cannot be completed is cut so that the client
+notices (section 8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from proxy.clock import WALL
+from proxy.downstream.flow import Outflow
+from proxy.http.body import Body, Spool
+from proxy.http.exchange import BodyReader, BodyReady, Exchange, Responder
+from proxy.http.prepared import ResponseHead, error_page
+from proxy.wire.h1 import RequestLine, chunk, last_chunk
+from proxy.wire.headers import HeaderBlock
+from proxy.wire.status import has_body
+
+if TYPE_CHECKING:
+    from proxy.downstream.h1 import H1Connection
+    from proxy.downstream.switch import Runtime
+
+# How far the answer has come.
+NOTHING, STARTED, FINISHED, OVER = range(4)
+
+
+class H1Exchange(Exchange):
+    """See `Exchange`; `version` is 10 or 11, `sent` counts the octets of body written."""
+
+    __slots__ = (
+        "_chunked", "_connection", "_head_only", "_outflow", "_runtime", "_silent", "_stalled",
+        "_state", "_stream", "body_done", "line", "sent", "version")
+
+    def __init__(self, connection: H1Connection, runtime: Runtime, line: RequestLine, block: HeaderBlock,
+                 host: bytes) -> None:
+        self._connection = connection
+        self._runtime = runtime
+        self.line = line
+        self.version = line.version
+        self.method = line.method
+        self.target = line.target
+        self.headers = block
+        self.host = host
+        self.peer = peer = connection.peer
+        self.client = peer.client_of(block) if peer.trusted else peer.address
+        length = None if block.chunked else block.length or 0
+        self.body_length = length
+        self.body_done = length == 0
+        self.request_id = block.request_id
+        self.started = monotonic()
+        self.status = 0
+        self.sent = 0
+        self.attempts = 0
+        self.route = self.pool = self.endpoint = ""
+        self.responder: Responder | None = None
+        self.timings = None if runtime.log is None else []
+        # RFC 9110 section 7.8: not from 1.0, and with a body it is unclear where the protocol begins.
+        self.upgrade_offer = block.upgrade if length == 0 and line.version == 11 else b""
+        self._head_only = line.head_only
+        self._state = NOTHING
+        self._outflow: Outflow | None = None
+        self._chunked = self._silent = self._stalled = self._stream = False
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return self._connection.loop
+
+    @property
+    def over(self) -> bool:
+        return self._state == OVER
+
+    # The answer.
+
+    def respond(self, head: ResponseHead, body: bytes = b"") -> None:
+        if self._state != NOTHING:
+            return
+        connection = self._connection
+        self.status = head.status
+        if self.version == 11 and connection.keep and self.body_done:
+            data = head.ready()
+        else:
+            data = self._compose(head)
+        if body and not self._head_only:
+            self.sent = len(body)
+            data += body
+        connection.transport.write(data)
+        self._end()
+
+    def start(self, head: ResponseHead, data: bytes = b"", *, stream: bool = False) -> None:
+        if self._state != NOTHING:
+            return
+        self._state = STARTED
+        self._stream = stream
+        self.status = head.status
+        self._silent = self._head_only or not has_body(head.status)
+        if head.length is None and not self._silent:
+            if self.version == 11:
+                self._chunked = True
+            else:
+                self._connection.keep = False
+        lines = self._compose(head)
+        if data and not self._silent:
+            self.sent = len(data)
+            lines += chunk(data) if self._chunked else data
+        self._connection.transport.write(lines)
+
+    def _compose(self, head: ResponseHead) -> bytes:
+        """The head with what depends on this connection."""
+        connection = self._connection
+        connection.keep = connection.keeps_after(self)
+        parts = [head.lines]
+        if not head.dated:
+            parts.append(WALL.date_line)
+        if not connection.keep:
+            parts.append(b"Connection: close\r\n")
+        elif self.version == 10:
+            parts.append(b"Connection: keep-alive\r\n")
+        if self._chunked:
+            parts.append(b"Transfer-Encoding: chunked\r\n")
+        parts.append(b"\r\n")
+        return b"".join(parts)
+
+    def write(self, data: bytes) -> None:
+        if self._state != STARTED or self._silent or not data:
+            return
+        self.sent += len(data)
+        if self._chunked:
+            data = chunk(data)
+        self._put(data)
+
+    def _put(self, data: bytes) -> None:
+        """To the client, or behind what it has not taken yet."""
+        connection = self._connection
+        if self._outflow is None:
+            if not connection.paused or self._stream:
+                connection.transport.write(data)
+                return
+            settings = self._runtime.settings
+            spool = Spool(settings.body_memory, settings.directory)
+            self._outflow = Outflow(connection, spool, settings.body_file)
+        self._outflow.put(data)
+        if self._outflow.full and not self._stalled and self.responder is not None:
+            self._stalled = True
+            self.responder.pause()
+
+    def finish(self, trailers: bytes = b"") -> None:
+        if self._state != STARTED:
+            return
+        if self._chunked:
+            self._put(last_chunk(trailers))
+        if self._outflow is None or self._outflow.empty:
+            self._end()
+        else:
+            self._state = FINISHED
+            self.responder = None
+
+    def slow(self) -> None:
+        """The client does not keep up."""
+        if self._stream and self._state == STARTED and self.responder is not None:
+            self._stalled = True
+            self.responder.pause()
+
+    def fast(self) -> None:
+        """The client takes octets again."""
+        if self._outflow is not None:
+            self._outflow.feed()
+            if self._state == FINISHED and self._outflow.empty:
+                self._end()
+                return
+        if self._stalled and self.responder is not None and (self._outflow is None or not self._outflow.full):
+            self._stalled = False
+            self.responder.resume()
+
+    def interim(self, lines: bytes) -> None:
+        if self._state == NOTHING and self.version == 11:  # RFC 9110 section 15.2: none to 1.0
+            self._connection.transport.write(lines + b"\r\n")
+
+    def refuse(self, status: int, *, close: bool = False) -> None:
+        if self._state != NOTHING:
+            self.abort()
+            return
+        if close:
+            self._connection.keep = False
+        page = error_page(status)
+        self.respond(page.head, page.body)
+
+    def abort(self) -> None:
+        if self._state == OVER:
+            return
+        connection = self._connection
+        connection.keep = False
+        reset = self._state == STARTED and not self._chunked and self.version == 10
+        self._outflow = None
+        self._over()
+        connection.exchange = None
+        if reset:
+            # The end of the connection would read as the end of the body: reset instead.
+            _reset_on_close(connection.transport)
+            connection.transport.abort()
+        else:
+            connection.end(linger=False)
+
+    def upgrade(self, lines: bytes) -> asyncio.Transport:
+        connection = self._connection
+        self.status = 101
+        self._state = STARTED
+        connection.transport.write(lines)
+        connection.hand_over()
+        return connection.transport
+
+    def tunnel_ended(self, sent: int) -> None:
+        """The tunnel that `upgrade` opened is closed; `sent` octets went to the client."""
+        self.sent = sent
+        self._over()
+        self._connection.connection_lost(None)
+
+    def take_surplus(self) -> bytes:
+        connection = self._connection
+        surplus, connection.held = connection.held, b""
+        return surplus
+
+    def _end(self) -> None:
+        self._outflow = None
+        self._over()
+        self._connection.exchange_ended(self)
+
+    def _over(self) -> None:
+        self._state = OVER
+        self.responder = None
+        log = self._runtime.log
+        if log is not None:
+            log.ended(self, monotonic())
+
+    def lost(self) -> None:
+        """The connection is gone; called by it."""
+        if self._state == OVER:
+            return
+        self._outflow = None
+        responder = self.responder
+        if self.status == 0:
+            self.status = 499  # for the log: nobody was there to be answered
+        self._over()
+        if responder is not None:
+            responder.client_gone()
+
+    def stop_responder(self) -> None:
+        """The client broke its own request: whoever works on it may stop."""
+        responder, self.responder = self.responder, None
+        if responder is not None:
+            responder.client_gone()
+
+    # The request's body.
+
+    def collect_body(self, ready: BodyReady) -> Body | None:
+        connection = self._connection
+        length = self.body_length
+        if length is not None and length <= len(connection.held):
+            held = connection.held
+            connection.held = held[length:]
+            self.body_done = True
+            return Body(held[:length])
+        settings = self._runtime.settings
+        collector = _Collector(ready, Spool(settings.body_memory, settings.directory))
+        self.read_body(collector)
+        return collector.taken()
+
+    def read_body(self, reader: BodyReader) -> None:
+        connection = self._connection
+        if self.headers.expect and not connection.held:
+            self.interim(b"HTTP/1.1 100 Continue\r\n")
+        connection.begin_body(self, reader)
+
+    def pause_body(self) -> None:
+        self._connection.stop_reading()
+
+    def resume_body(self) -> None:
+        self._connection.start_reading()
+
+
+class _Collector:
+    """Keeps a body as it comes and says when it is whole."""
+
+    __slots__ = ("_body", "_ready", "_spool", "_waiting")
+
+    def __init__(self, ready: BodyReady, spool: Spool) -> None:
+        self._ready = ready
+        self._spool = spool
+        self._body: Body | None = None
+        self._waiting = False
+
+    def body_data(self, data: bytes) -> None:
+        self._spool.append(data)
+
+    def body_end(self, trailers: bytes) -> None:
+        self._body = Body(None, self._spool, trailers)
+        if self._waiting:
+            self._ready.body_ready(self._body)
+
+    def taken(self) -> Body | None:
+        self._waiting = True
+        return self._body
+
+
+def _reset_on_close(transport: asyncio.Transport) -> None:
+    """Have the socket closed with a reset (uvloop's socket object refuses options: use a copy)."""
+    own = transport.get_extra_info("socket")
+    if own is None:
+        return
+    with socket.socket(fileno=os.dup(own.fileno())) as copy:
+        copy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -1,0 +1,183 @@
+"""A bound address: accepts connections, and knows those that are open.
+
+Connections are accepted here, not by the loop's own server, for one reason: at a limit (of
+`limits.connections` or of file descriptors) a worker must stop accepting and leave clients in the
+kernel's queue, without spinning and without dropping one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections import Counter
+from collections.abc import Callable
+
+from proxy.downstream.h1 import H1Connection
+from proxy.downstream.switch import Switch
+from proxy.http.peer import Peer, Trust
+from proxy.http.prepared import error_page
+from proxy.tasks import spawn
+
+log = logging.getLogger("proxy.downstream")
+
+BATCH = 64          # connections accepted at one go, so that running exchanges are not starved
+FULL_PAUSE = 0.25   # seconds until another look when descriptors have run out
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Gate:
+    """How many connections a worker may have, over all its listeners.
+
+    Args:
+        most: connections at a time.
+        per_client: connections of one address at a time; None for no limit.
+    """
+
+    def __init__(self, most: int, per_client: int | None) -> None:
+        self.most = most
+        self.per_client = per_client
+        self.count = 0
+        self._clients: Counter[str] = Counter()
+        self.listeners: list[Listener] = []
+
+    @property
+    def full(self) -> bool:
+        return self.count >= self.most
+
+    def enter(self, address: str) -> bool:
+        """Count one in; False if this client has too many already (it is counted all the same)."""
+        self.count += 1
+        if self.per_client is None:
+            return True
+        self._clients[address] += 1
+        return self._clients[address] <= self.per_client
+
+    def leave(self, address: str) -> None:
+        was_full = self.full
+        self.count -= 1
+        if self.per_client is not None:
+            self._clients[address] -= 1
+            if not self._clients[address]:
+                del self._clients[address]
+        if was_full:
+            for listener in self.listeners:
+                listener.accept_again()
+
+
+class Listener:
+    """One listening socket of one worker."""
+
+    def __init__(self, sock: socket.socket, switch: Switch, gate: Gate, trust: Trust,
+                 loop: asyncio.AbstractEventLoop) -> None:
+        self.sock = sock
+        self.switch = switch
+        self.loop = loop
+        self.draining = False
+        self.connections: set[H1Connection] = set()
+        self._gate = gate
+        self._trust = trust
+        self._accepting = False
+        self._empty: Callable[[], None] | None = None
+        name = sock.getsockname()
+        self._port = name[1] if isinstance(name, tuple) else 0
+        self._authority = _authority(name)
+        gate.listeners.append(self)
+
+    def start(self) -> None:
+        self._accepting = True
+        self.loop.add_reader(self.sock.fileno(), self._acceptable)
+
+    def _pause(self) -> None:
+        if self._accepting:
+            self._accepting = False
+            self.loop.remove_reader(self.sock.fileno())
+
+    def accept_again(self) -> None:
+        """There is room: take what waits in the queue."""
+        if not self._accepting and not self.draining:
+            self.start()
+
+    def _acceptable(self) -> None:
+        for _ in range(BATCH):
+            if self._gate.full:
+                self._pause()
+                return
+            try:
+                sock, name = self.sock.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _NO_ROOM:
+                    self._out_of_descriptors(error)
+                    return
+                continue  # that client is gone again
+            self._admit(sock, name)
+
+    def _out_of_descriptors(self, error: OSError) -> None:
+        log.warning("cannot accept for a moment: %s", error)
+        self._pause()
+        self.loop.call_later(FULL_PAUSE, self.accept_again)
+
+    def _admit(self, sock: socket.socket, name: object) -> None:
+        address = name[0] if isinstance(name, tuple) else "unix:"
+        if address.startswith("::ffff:"):
+            address = address[7:]
+        admitted = self._gate.enter(address)
+        sock.setblocking(False)
+        peer = Peer(address, self._port, "http", self._authority, self._trust)
+        connection = H1Connection(self, peer)
+        spawn(self.loop, self._serve(sock, connection, admitted=admitted))
+
+    async def _serve(self, sock: socket.socket, connection: H1Connection, *, admitted: bool) -> None:
+        try:
+            await self.loop.connect_accepted_socket(lambda: connection, sock)
+        except OSError:
+            sock.close()
+            self._gate.leave(connection.peer.address)
+            return
+        if not admitted:
+            connection.turn_away(error_page(429))
+
+    def opened(self, connection: H1Connection) -> None:
+        self.connections.add(connection)
+
+    def closed(self, connection: H1Connection) -> None:
+        """Called once for each connection, tunnels included, when it is gone."""
+        if connection in self.connections:
+            self.connections.remove(connection)
+            self._gate.leave(connection.peer.address)
+            if self.draining and not self.connections and self._empty is not None:
+                self._empty()
+
+    async def drain(self, seconds: float) -> None:
+        """Accept no more, let what runs finish for at most `seconds`, then close the rest."""
+        self._acceptable()  # whoever is in the queue already has been promised an answer
+        self._pause()
+        self.draining = True
+        emptied = asyncio.Event()
+        self._empty = emptied.set
+        await asyncio.sleep(0)  # let the last accepted ones arrive
+        for connection in list(self.connections):
+            connection.drain()
+        if self.connections:
+            try:
+                await asyncio.wait_for(emptied.wait(), seconds)
+            except TimeoutError:
+                log.warning("%d connections did not finish in time and are closed", len(self.connections))
+        self.close()
+
+    def close(self) -> None:
+        """Close everything at once."""
+        self._pause()
+        self.draining = True
+        for connection in list(self.connections):
+            connection.transport.abort()
+
+
+def _authority(name: object) -> bytes:
+    if not isinstance(name, tuple):
+        return b"localhost"
+    host = f"[{name[0]}]" if ":" in name[0] else name[0]
+    return f"{host}:{name[1]}".encode()

@@ -1,0 +1,62 @@
+"""What a connection knows of the rest of the program: one attribute that a reload replaces.
+
+A connection holds a `Switch`; an exchange reads `switch.runtime` once and keeps what it got, so
+that a reload never changes the rules under a running exchange.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from proxy.clock import DeadlineWheel
+from proxy.http.exchange import Exchange
+from proxy.wire.h1 import LineMemo
+from proxy.wire.headers import HeaderMemo
+
+if TYPE_CHECKING:
+    from proxy.downstream.h1_exchange import H1Exchange
+
+
+class ExchangeLog(Protocol):
+    """Where ended exchanges are written down."""
+
+    def ended(self, exchange: H1Exchange, now: float) -> None:
+        """`now` is monotonic time, in seconds."""
+
+    def refused(self, address: str, status: int, start: bytes) -> None:
+        """A request that never became an exchange; `start` is how its bytes began."""
+
+
+class FrontSettings(Protocol):
+    """Limits and timeouts that face clients; seconds and octets (see CONFIG, `timeouts`, `limits`)."""
+
+    head_timeout: float
+    body_timeout: float
+    keep_alive_timeout: float
+    send_timeout: float
+    head_limit: int
+    body_memory: int
+    body_file: int
+    directory: str | None
+
+
+class Runtime(Protocol):
+    """The object graph of one configuration, as far as a connection uses it."""
+
+    settings: FrontSettings
+    headers: HeaderMemo
+    lines: LineMemo
+    log: ExchangeLog | None
+
+    def handle(self, exchange: Exchange) -> None:
+        """Find the route and have its handler answer."""
+
+
+class Switch:
+    """The current runtime, and what outlives every runtime."""
+
+    __slots__ = ("runtime", "wheel")
+
+    def __init__(self, runtime: Runtime, wheel: DeadlineWheel) -> None:
+        self.runtime = runtime
+        self.wheel = wheel

@@ -1,0 +1,77 @@
+"""The data plane: everything that serves traffic, in one event loop.
+
+A worker process runs one; tests and other programs may run one inside theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+from collections.abc import Iterable
+
+from proxy.clock import DeadlineWheel
+from proxy.config.schema import Config
+from proxy.downstream.listener import Gate, Listener
+from proxy.downstream.switch import Switch
+from proxy.http.addresses import AddressSet
+from proxy.observe.access_log import AccessLog
+from proxy.process.descriptors import connection_capacity
+from proxy.runtime.build import build
+
+
+class DataPlane:
+    """Serves a configuration on sockets that somebody else has bound.
+
+    Args:
+        config: a checked configuration.
+        loop: the loop that everything will run on.
+    """
+
+    def __init__(self, config: Config, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._wheel = DeadlineWheel(loop)
+        access = config.access_log
+        self._log = None if access is None else AccessLog(access.path, access.format)
+        if self._log is not None:
+            self._wheel.every_tick(self._log.tick)
+        self._runtime = build(config, self._log, loop, self._wheel)
+        self._switch = Switch(self._runtime, self._wheel)
+        limits = config.limits
+        self._gate = Gate(connection_capacity(limits.connections), limits.connections_per_client)
+        self._trust = AddressSet(config.trusted_proxies)
+        self._listeners: list[Listener] = []
+
+    async def start(self, sockets: Iterable[tuple[object, socket.socket]]) -> None:
+        """Serve on these listening sockets; each comes with the listener's configuration."""
+        self._wheel.start()
+        for _, sock in sockets:
+            sock.setblocking(False)
+            listener = Listener(sock, self._switch, self._gate, self._trust.__contains__, self._loop)
+            self._listeners.append(listener)
+            listener.start()
+        # What exists now lives as long as the process: the collector need not look at it again.
+        # Exchanges make no cycles, so looking at the young ones less often costs nothing either.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+
+    async def drain(self, seconds: float) -> None:
+        """Accept no more, finish what runs within `seconds`, close the rest."""
+        await asyncio.gather(*(listener.drain(seconds) for listener in self._listeners))
+        await self.close()
+
+    def reopen_logs(self) -> None:
+        if self._log is not None:
+            self._log.reopen()
+
+    async def close(self) -> None:
+        """Stop at once."""
+        for listener in self._listeners:
+            listener.close()
+        for pool in self._runtime.pools.values():
+            pool.close()
+        await asyncio.sleep(0)  # the transports close in the loop's next round
+        self._wheel.stop()
+        if self._log is not None:
+            self._log.flush()

@@ -1,0 +1,109 @@
+"""The object graph of one configuration, and the first thing that happens to an exchange in it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+
+from proxy.downstream.switch import ExchangeLog
+from proxy.errors import RequestError
+from proxy.http.exchange import Exchange
+from proxy.http.prepared import ResponseHead
+from proxy.routing.table import RouteTable
+from proxy.tasks import spawn
+from proxy.upstream.pool import Pool
+from proxy.wire.h1 import LineMemo
+from proxy.wire.headers import HeaderMemo
+
+log = logging.getLogger("proxy.runtime")
+
+RARE = frozenset((b"OPTIONS", b"TRACE", b"CONNECT"))
+
+
+class Settings:
+    """Limits and timeouts that face clients; seconds and octets (see `FrontSettings`)."""
+
+    __slots__ = (
+        "body_file", "body_memory", "body_timeout", "directory", "head_limit", "head_timeout", "keep_alive_timeout",
+        "send_timeout")
+
+    def __init__(self, *, head_timeout: float, body_timeout: float, keep_alive_timeout: float, send_timeout: float,
+                 head_limit: int, body_memory: int, body_file: int, directory: str | None) -> None:
+        self.head_timeout = head_timeout
+        self.body_timeout = body_timeout
+        self.keep_alive_timeout = keep_alive_timeout
+        self.send_timeout = send_timeout
+        self.head_limit = head_limit
+        self.body_memory = body_memory
+        self.body_file = body_file
+        self.directory = directory
+
+
+class Runtime:
+    """Built once from a configuration by `runtime.build`, never changed afterwards."""
+
+    __slots__ = ("_find", "headers", "lines", "log", "pools", "settings", "table")
+
+    def __init__(self, settings: Settings, table: RouteTable, pools: dict[str, Pool], headers: HeaderMemo,
+                 access_log: ExchangeLog | None) -> None:
+        self.settings = settings
+        self.table = table
+        self.pools = pools
+        self.headers = headers
+        self.lines = LineMemo()
+        self.log = access_log
+        self._find = table.find
+
+    def handle(self, exchange: Exchange) -> None:
+        """Find the route and have its handler answer; whatever goes wrong becomes an answer too."""
+        try:
+            if exchange.method in RARE and self._answered_here(exchange):
+                return
+            route = self._find(exchange)
+            if route is None:
+                exchange.refuse(501 if exchange.method == b"CONNECT" else 405 if exchange.method == b"TRACE" else 404)
+                return
+            exchange.route = route.name
+            length = exchange.body_length
+            if length != 0:
+                exchange.body_limit = route.body_limit
+                if length is not None and length > route.body_limit:
+                    exchange.refuse(413, close=True)
+                    return
+            work = route.handler.handle(exchange)
+            if work is not None:
+                spawn(exchange.loop, _see_through(exchange, work))
+        except RequestError as error:
+            exchange.refuse(error.status, close=error.close)
+        except Exception:
+            _broken(exchange)
+
+    def _answered_here(self, exchange: Exchange) -> bool:
+        """Max-Forwards at zero: the last one to answer is us (RFC 9110 section 7.6.2)."""
+        left = exchange.headers.get(b"max-forwards")
+        if left is None or exchange.method == b"CONNECT":
+            return False
+        if not left.isdigit():
+            raise RequestError(400, "Max-Forwards is not a number", close=False)
+        if int(left[:9]) > 0:
+            return False
+        if exchange.method == b"OPTIONS":
+            exchange.respond(ResponseHead.make(200, (), 0))
+        else:
+            exchange.refuse(405)
+        return True
+
+
+async def _see_through(exchange: Exchange, work: Awaitable[None]) -> None:
+    try:
+        await work
+    except RequestError as error:
+        exchange.refuse(error.status, close=error.close)
+    except Exception:
+        _broken(exchange)
+
+
+def _broken(exchange: Exchange) -> None:
+    """A defect of ours: the client gets a plain 500 and the log everything."""
+    log.exception("%s %s failed inside the proxy", exchange.method.decode("latin-1"), exchange.route or "(no route)")
+    exchange.refuse(500, close=True)

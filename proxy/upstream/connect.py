@@ -1,0 +1,76 @@
+"""Opening connections to endpoints."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from functools import partial
+from typing import TYPE_CHECKING
+
+from proxy.errors import UpstreamError
+from proxy.upstream.endpoint import Endpoint
+from proxy.upstream.h1 import UpstreamConnection
+
+if TYPE_CHECKING:
+    from proxy.upstream.pool import Pool
+
+Place = tuple[int, object]  # address family, and what `connect` takes
+
+
+async def connect(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
+    """A new connection to `endpoint`.
+
+    Raises:
+        UpstreamError: refused, unreachable, unknown name, no descriptor left; 504 when it took
+            longer than `timeouts.connect`. Nothing of a request was sent.
+    """
+    try:
+        async with asyncio.timeout(pool.timeouts.connect):
+            return await _open(pool, endpoint)
+    except TimeoutError:
+        raise UpstreamError("connect", "no connection in time", status=504, unsent=True) from None
+    except OSError as error:
+        raise UpstreamError("connect", str(error), unsent=True) from None
+
+
+async def _open(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
+    failure: OSError | None = None
+    for family, place in await _places(pool.loop, endpoint):
+        try:
+            own = await _connected_socket(pool.loop, family, place)
+        except OSError as error:
+            failure = error
+            continue
+        connection = UpstreamConnection(endpoint, pool.memo, pool.timeouts, pool.wheel, own)
+        await pool.loop.create_connection(partial(_same, connection), sock=own)
+        return connection
+    raise failure or OSError("the name has no address")
+
+
+def _same(connection: UpstreamConnection) -> UpstreamConnection:
+    return connection
+
+
+async def _connected_socket(loop: asyncio.AbstractEventLoop, family: int, place: object) -> socket.socket:
+    own = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        own.setblocking(False)
+        await loop.sock_connect(own, place)  # type: ignore[arg-type]  # whatever its family takes
+    except BaseException:
+        own.close()  # also when cancelled: the client left, or the time is over
+        raise
+    return own
+
+
+async def _places(loop: asyncio.AbstractEventLoop, endpoint: Endpoint) -> list[Place]:
+    """Where to try, in order; a name is looked up by the system each time."""
+    host, port = endpoint.host, endpoint.port
+    if port is None:
+        return [(socket.AF_UNIX, host)]
+    try:
+        version = ipaddress.ip_address(host).version
+    except ValueError:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [(family, place) for family, _, _, _, place in found]
+    return [(socket.AF_INET, (host, port)) if version == 4 else (socket.AF_INET6, (host, port, 0, 0))]
