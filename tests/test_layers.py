@@ -21,18 +21,17 @@ LAYERS = (
     {"handlers", "routing"},
     {"downstream", "upstream"},
     {"observe"},
-    {"http"},
+    {"http", "config"},  # the schema takes the names of strategies from their registry
     {"wire", "balancing"},
-    {"errors", "clock", "tasks", "config"},
+    {"errors", "clock", "tasks"},
 )
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 # Beside each other and yet apart: they meet in an exchange, or not at all.
 STRANGERS = (
     {"downstream", "upstream"},
     {"handlers", "routing"},
+    {"http", "config"},
     {"wire", "balancing"},
-    {"errors", "config"},
-    {"clock", "config"},
     {"process", "demo"},
 )
 
