@@ -1,0 +1,320 @@
+"""The models: every key that a configuration may have, its default and what it means.
+
+The rule of this room: a default is written as a user would write it, and decoded by the same
+rule; the descriptions are what an editor shows. Models are frozen: a reload makes new ones.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
+
+from proxy.balancing import STRATEGIES
+from proxy.config.address import Address
+from proxy.config.file_rules import AddressRule, Folder, LogPath
+from proxy.config.forms import NullIsAbsent, OneOrMany, OrFalse, Section, ShortForm
+from proxy.config.http_rules import (
+    Condition,
+    FieldName,
+    FieldValue,
+    FileName,
+    HostPattern,
+    Method,
+    Network,
+    PathPattern,
+    RedirectTarget,
+    Status,
+)
+from proxy.config.rules import Duration, Flag, NotYet, OneOf, Size, Text, Whole, Workers
+
+HANDLERS: Final = ("reverse_proxy", "static", "redirect", "respond")
+LATER: Final = "Not in this release yet."
+
+Later = Annotated[None, NotYet()]
+Seconds = Annotated[float, Duration()]
+Octets = Annotated[int, Size()]
+Bool = Annotated[bool, Flag()]
+Required = Annotated[str | bool, Condition()]
+Cidr = Annotated[IPv4Network | IPv6Network, Network()]
+
+
+def coded(default: str | None, description: str) -> Any:
+    """A field whose default is written as in the file."""
+    return Field(default, validate_default=True, description=description)
+
+
+class Model(BaseModel):
+    """What all models here are like."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=False)
+
+
+class Listener(Model):
+    """An address that takes clients' connections."""
+
+    address: Annotated[Address, AddressRule(listening=True)] = Field(
+        description="host:port, [::1]:port or unix:/path; port 0 takes any that is free."
+    )
+    tls: Later = Field(None, description=LATER)
+    proxy_protocol: Later = Field(None, description=LATER)
+
+
+class AccessLog(Model):
+    """One line per exchange."""
+
+    path: Annotated[str, LogPath()] = Field("-", description="A file; - is standard output.")
+    format: Annotated[str, OneOf(("combined", "json"), "a format")] = Field(
+        "combined", description="combined (as nginx and Apache write it) or json."
+    )
+
+
+class ErrorLog(Model):
+    """What the proxy tells its operator."""
+
+    path: Annotated[str, LogPath()] = Field("-", description="A file; - is standard error.")
+    level: Annotated[str, OneOf(("debug", "info", "warning", "error"), "a level")] = Field(
+        "info", description="The least important level that is written."
+    )
+
+
+class Timeouts(Model):
+    """How long the proxy waits; durations are 250ms, 5s, 1m, 1h."""
+
+    request_head: Seconds = coded("10s", "First byte to end of a request's head.")
+    request_body: Seconds = coded("30s", "Between two reads of a request's body.")
+    keep_alive: Seconds = coded("75s", "Idle connection of a client.")
+    send: Seconds = coded("30s", "Between two writes that a client accepts.")
+    connect: Seconds = coded("5s", "To connect to an endpoint.")
+    response_head: Seconds = coded("60s", "Request sent to head of the response.")
+    response_body: Seconds = coded("60s", "Between two reads of a response's body.")
+    tunnel: Seconds = coded("1h", "Idle WebSocket or other upgraded connection.")
+    drain: Annotated[float, Duration("0s")] = coded(
+        "30s", "How long a stop or a reload lets running exchanges finish."
+    )
+
+
+class Limits(Model):
+    """How much a client may ask for; sizes are 512, 16KiB, 1MiB, 1GiB."""
+
+    request_head: Annotated[int, Size("64", "16MiB")] = coded(
+        "32KiB", "Request line and headers; more is answered 431, or 414 for the target alone."
+    )
+    headers: Annotated[int, Whole(1, 10_000)] = Field(
+        100, description="Header fields of a request; more is answered 431."
+    )
+    request_body: Octets = coded("100MiB", "Body of a request; more is answered 413. Routes may set theirs.")
+    connections: Annotated[int, Whole(1, 1_000_000)] = Field(
+        10_000, description="Clients' connections per worker; more wait in the accept queue."
+    )
+    connections_per_client: Annotated[int | None, Whole(1, 1_000_000, optional=True)] = Field(
+        None, description="Connections of one client's address; more is answered 429. null: no limit."
+    )
+
+
+class Buffers(Model):
+    """Where bodies wait, so that a slow client does not keep an endpoint busy."""
+
+    memory: Octets = coded("64KiB", "Of one body, before it goes to a temporary file.")
+    file: Annotated[int, Size("0")] = coded(
+        "1GiB", "Most of one body in a temporary file; beyond it a slower client slows the endpoint."
+    )
+    directory: Annotated[Path | None, Folder(optional=True, writable=True)] = coded(
+        None, "Folder of the temporary files; null: the system's."
+    )
+
+
+class IdleConnections(Model):
+    """Connections to endpoints that are kept for reuse."""
+
+    max: Annotated[int, Whole(0, 100_000)] = Field(64, description="Kept per endpoint and worker.")
+    timeout: Seconds = coded("30s", "Closed when unused for so long; keep it below the application's own.")
+
+
+class EndpointConfig(Model):
+    """One address of a pool."""
+
+    address: Annotated[Address, AddressRule()] = Field(description="host:port, [::1]:port or unix:/path.")
+    weight: Annotated[int, Whole(1, 1000)] = Field(1, description="Share of the traffic, relative to others.")
+    protocol: Annotated[str, OneOf(("http",), "a protocol of this release")] = Field(
+        "http", description="What the endpoint speaks."
+    )
+    max_connections: Annotated[None, NotYet(())] = Field(None, description=LATER)
+    backup: Later = Field(None, description=LATER)
+    resolve: Later = Field(None, description=LATER)
+
+
+class PoolConfig(Model):
+    """Interchangeable endpoints and how one of them is picked."""
+
+    strategy: Annotated[str, OneOf(tuple(STRATEGIES), "a strategy")] = Field(
+        "round_robin", description="The rule that picks an endpoint."
+    )
+    endpoints: list[Annotated[EndpointConfig, ShortForm("address", AddressRule())]] = Field(
+        min_length=1, description="The addresses; the short form is the address alone."
+    )
+    idle_connections: Annotated[IdleConnections, Section()] = Field(
+        default_factory=IdleConnections, description="Connections kept for reuse."
+    )
+    health_check: Later = Field(None, description=LATER)
+    ejection: Later = Field(None, description=LATER)
+    retry: Later = Field(None, description=LATER)
+    queue: Later = Field(None, description=LATER)
+    sticky: Later = Field(None, description=LATER)
+    app: Later = Field(None, description=LATER)
+
+
+class Match(Model):
+    """Conditions, all of which must hold; of the several values of one, any."""
+
+    host: Annotated[list[Annotated[str, HostPattern()]], OneOrMany()] = Field(
+        default_factory=list, description="www.example.com, or *.example.com for all below it."
+    )
+    path: Annotated[list[Annotated[str, PathPattern()]], OneOrMany()] = Field(
+        default_factory=list,
+        description="/a exactly; /a/* is /a/ and all below; ~^/a a regular expression.",
+    )
+    method: Annotated[list[Annotated[str, Method()]], OneOrMany()] = Field(
+        default_factory=list, description="GET, POST, ..."
+    )
+    header: Annotated[dict[Annotated[str, FieldName()], Required], Section()] = Field(
+        default_factory=dict, description="By name: a value, ~regex, true (present) or false (absent)."
+    )
+    query: Annotated[dict[str, Required], Section()] = Field(
+        default_factory=dict, description="By parameter: a value, ~regex, true (present) or false (absent)."
+    )
+    client: Annotated[list[Cidr], OneOrMany()] = Field(
+        default_factory=list, description="Addresses or CIDRs of clients."
+    )
+
+
+class StaticConfig(Model):
+    """Files of a folder; what stands before the path's * is stripped."""
+
+    root: Annotated[Path, Folder()] = Field(description="The folder.")
+    max_age: Annotated[float | None, Duration("0s", optional=True)] = coded(
+        None, "How long clients may keep a file without asking; null says nothing."
+    )
+    index: list[Annotated[str, FileName()]] = Field(
+        default_factory=lambda: ["index.html"],
+        description="Files that stand for their folder; the first that is there.",
+    )
+    follow_symlinks: Bool = Field(False, description="Whether links out of the folder are followed.")
+    hidden: Bool = Field(False, description="Whether files whose names begin with a dot are served.")
+
+
+class RedirectConfig(Model):
+    """Sends the client elsewhere."""
+
+    to: Annotated[str, RedirectTarget()] = Field(
+        description="A path or URL, with {path}, {query}, {host}, {scheme} and {rest} (what the * matched)."
+    )
+    status: Annotated[int, OneOf((301, 302, 303, 307, 308), "a redirect's status")] = Field(
+        308, description="308 and 307 keep the method; 301 and 308 are permanent."
+    )
+
+
+class RespondConfig(Model):
+    """A fixed answer."""
+
+    status: Annotated[int, Status()] = Field(200, description="The status.")
+    body: Annotated[str, Text()] = Field("", description="The body, sent as UTF-8.")
+    content_type: Annotated[str, FieldValue()] = Field(
+        "text/plain; charset=utf-8", description="Its media type."
+    )
+    headers: Annotated[
+        dict[Annotated[str, FieldName(response=True)], Annotated[str, FieldValue()]], Section()
+    ] = Field(default_factory=dict, description="Further headers.")
+
+
+class RouteLimits(Model):
+    """Limits of one route, in place of the general ones."""
+
+    request_body: Annotated[int | None, Size(optional=True)] = coded(
+        None, "Body of a request; more is answered 413. null: the general limit."
+    )
+
+
+class RouteConfig(Model):
+    """Conditions and the one handler that answers what meets them."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in HANDLERS]})
+
+    name: Annotated[str, FieldValue()] = Field(
+        default_factory=str, description="For the logs; by default 'route 1' and so on."
+    )
+    match: Annotated[Match, Section()] = Field(
+        default_factory=Match, description="What the route is for; absent: everything."
+    )
+    reverse_proxy: Annotated[Annotated[str, Text()] | None, NullIsAbsent()] = Field(
+        None, description="Name of the pool that answers."
+    )
+    strip_prefix: Bool = Field(
+        False, description="Whether an endpoint is asked without what stands before the path's *."
+    )
+    buffer_request: Bool = Field(
+        True, description="Whether a request's body is read in full before an endpoint is picked."
+    )
+    buffer_response: Bool = Field(
+        True, description="Whether a response is taken off the endpoint faster than the client reads it."
+    )
+    limits: Annotated[RouteLimits, Section()] = Field(
+        default_factory=RouteLimits, description="Limits of this route."
+    )
+    static: Annotated[StaticConfig | None, NullIsAbsent()] = Field(None, description="Files of a folder.")
+    redirect: Annotated[RedirectConfig | None, NullIsAbsent()] = Field(
+        None, description="Send the client elsewhere."
+    )
+    respond: Annotated[RespondConfig | None, NullIsAbsent()] = Field(None, description="A fixed answer.")
+
+
+def _named(routes: list[RouteConfig]) -> list[RouteConfig]:
+    return [
+        route if route.name else route.model_copy(update={"name": f"route {number}"})
+        for number, route in enumerate(routes, 1)
+    ]
+
+
+class Config(Model):
+    """A whole configuration."""
+
+    listen: Annotated[
+        list[Annotated[Listener, ShortForm("address", AddressRule(listening=True))]], OneOrMany()
+    ] = Field(description="Where clients connect: one address or a list.")
+    workers: Annotated[int, Workers(1, 1024)] = Field(
+        1, description="Processes that serve traffic; auto: one per CPU."
+    )
+    trusted_proxies: list[Cidr] = Field(
+        default_factory=list, description="Addresses or CIDRs whose X-Forwarded-* and Forwarded are believed."
+    )
+    access_log: Annotated[AccessLog | None, OrFalse()] = Field(
+        default_factory=AccessLog, description="One line per exchange; false: none."
+    )
+    error_log: Annotated[ErrorLog, Section()] = Field(
+        default_factory=ErrorLog, description="What the proxy tells its operator."
+    )
+    timeouts: Annotated[Timeouts, Section()] = Field(
+        default_factory=Timeouts, description="How long the proxy waits."
+    )
+    limits: Annotated[Limits, Section()] = Field(
+        default_factory=Limits, description="How much a client may ask for."
+    )
+    buffers: Annotated[Buffers, Section()] = Field(
+        default_factory=Buffers, description="Where bodies wait for slow clients."
+    )
+    pools: Annotated[dict[str, PoolConfig], Section()] = Field(
+        default_factory=dict, description="By name: interchangeable endpoints."
+    )
+    routes: Annotated[list[RouteConfig], AfterValidator(_named)] = Field(
+        min_length=1, description="Read from the top; the first that matches answers."
+    )
+    admin: Later = Field(None, description=LATER)
+
+    _warnings: tuple[str, ...] = PrivateAttr(())
+
+
+def warnings_of(config: Config) -> tuple[str, ...]:
+    """What is allowed in the file but hardly meant, each as a line like an error's."""
+    return config._warnings

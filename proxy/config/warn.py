@@ -1,0 +1,57 @@
+"""What a configuration may say but hardly means: warnings, never errors.
+
+Being wrong here costs trust: a warning is given only where the matching rules leave no doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proxy.config.checks import Finding
+from proxy.config.schema import Config, Match, RouteConfig
+from proxy.config.wording import key_path, quoted
+
+
+def warn(config: Config) -> Iterator[Finding]:
+    """Routes that never match, pools that nothing uses."""
+    yield from _unreachable(config.routes)
+    used = {route.reverse_proxy for route in config.routes}
+    for name in config.pools:
+        if name not in used:
+            yield ("pools", name), "no route uses this pool"
+
+
+def _unreachable(routes: list[RouteConfig]) -> Iterator[Finding]:
+    taken: dict[str, int] = {}  # by pattern: the first route that takes all of it
+    for index, route in enumerate(routes):
+        first = _taken_by(route.match, taken)
+        if first is not None:
+            taker = f"{key_path(('routes', first))} ({quoted(routes[first].name)})"
+            yield ("routes", index), f"never answers: {taker} takes all of it before"
+        for pattern in _whole_paths(route.match):
+            taken.setdefault(pattern, index)
+
+
+def _whole_paths(match: Match) -> list[str]:
+    """Patterns that the route takes without looking at anything else."""
+    if match.host or match.method or match.header or match.query or match.client:
+        return []
+    return match.path or ["/*"]
+
+
+def _taken_by(match: Match, taken: dict[str, int]) -> int | None:
+    """The earlier route that takes everything that this one could, if one route does."""
+    if "/*" in taken:
+        return taken["/*"]
+    takers = [_taker(path, taken) for path in match.path]
+    return takers[0] if takers and takers[0] is not None and set(takers) == {takers[0]} else None
+
+
+def _taker(path: str, taken: dict[str, int]) -> int | None:
+    if path in taken:
+        return taken[path]
+    if path.startswith("~"):
+        return None
+    # `/a/*` takes `/a/`, `/a/b` and `/a/b/*`, but not `/a`.
+    ends = [end for end, character in enumerate(path) if character == "/"]
+    return min((taken[prefix] for end in ends if (prefix := f"{path[:end]}/*") in taken), default=None)
