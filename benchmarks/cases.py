@@ -1,0 +1,62 @@
+"""The cases: what is asked of every proxy, in the order of the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.subjects import Subject
+from benchmarks.transfers import Transfers
+from benchmarks.wrk import Load
+
+FLASK_PATH = "/hello/world"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of traffic.
+
+    Args:
+        name: for `--only`.
+        group: cases of one group share a panel of the plot.
+        title: for the table.
+        load: what is sent.
+        logged: with an access log, which only some subjects can write to a file themselves.
+        flask: behind the proxy is Flask under gunicorn, not the bare origin.
+        idle: while 1,000 other connections sit idle; how much memory these take is measured too.
+    """
+
+    name: str
+    group: str
+    title: str
+    load: Load | Transfers
+    logged: bool = False
+    flask: bool = False
+    idle: bool = False
+
+    @property
+    def is_static(self) -> bool:
+        return self.load.path.startswith("/static/")
+
+    def takes(self, subject: Subject) -> bool:
+        """Whether a subject can take part."""
+        return (subject.serves_files or not self.is_static) and (subject.can_log or not self.logged)
+
+
+_ALL = (
+    Case("small", "proxied", "14 bytes, kept alive", Load("/")),
+    Case("small-varying", "proxied", "14 bytes, no two header blocks alike", Load("/", varying=True)),
+    Case("small-log", "proxied", "14 bytes, access log on", Load("/"), logged=True),
+    Case("small-fresh", "proxied", "14 bytes, fresh connections", Load("/", fresh=True)),
+    Case("small-idle", "proxied", "14 bytes, beside 1,000 idle connections", Load("/"), idle=True),
+    Case("flask", "proxied", "Flask under gunicorn", Load(FLASK_PATH, connections_each=1), flask=True),
+    Case("down10m", "10 MB proxied", "10 MB down", Transfers("/files/10m.bin")),
+    Case("up10m", "10 MB proxied", "10 MB up", Transfers("/upload", upload=True)),
+    Case("static1k", "static files", "1 KB", Load("/static/1k.html")),
+    Case("static1k-varying", "static files", "1 KB, no two header blocks alike",
+         Load("/static/1k.html", varying=True)),
+    Case("static1k-fresh", "static files", "1 KB, fresh connections", Load("/static/1k.html", fresh=True)),
+    Case("static1k-log", "static files", "1 KB, access log on", Load("/static/1k.html"), logged=True),
+    Case("static64k", "static files", "64 KB", Load("/static/64k.html")),
+    Case("static10m", "static files", "10 MB", Transfers("/static/10m.bin")),
+)
+CASES: dict[str, Case] = {case.name: case for case in _ALL}

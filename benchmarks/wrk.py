@@ -1,0 +1,128 @@
+"""The load of small answers: wrk, driven by a Lua script that is written here.
+
+How clients differ, exactly: wrk runs one thread per client, and every thread has its own header
+block (`browsers`), made once in `init`. A connection belongs to one thread, so all that
+comes over one connection comes with the same block, and connections of two clients never share one.
+With `varying`, a counter in the cookie makes every request of every connection different, so
+that nothing that remembers header blocks can win by it. With `fresh`, each request asks for `Connection:
+close` and wrk connects anew; wrk times a request from its first byte sent, so the
+connecting is in the CPU time and the rate, but not in p50 and p99.
+
+The loop is closed (a client waits for its answer before it asks again): percentiles are those of a
+proxy at its limit, not at some rate that all can serve.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.browsers import browser_fields, request_head
+from benchmarks.machine import program
+
+COUNTER = "@@COUNTER@@"
+_MARK = "result:"
+_DONE = """
+function done(summary, latency, requests)
+  local e = summary.errors
+  io.write(string.format('result:{"requests":%d,"seconds":%.6f,"errors":%d,"p50_ms":%.4f,"p99_ms":%.4f}\\n',
+    summary.requests, summary.duration / 1e6, e.connect + e.read + e.write + e.status + e.timeout,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What wrk is to send."""
+
+    path: str
+    clients: int = 16
+    connections_each: int = 4
+    varying: bool = False
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What wrk counted."""
+
+    requests: int
+    seconds: float
+    errors: int
+    p50_ms: float
+    p99_ms: float
+
+
+def script(load: Load) -> str:
+    """The Lua script of a load."""
+    heads = [_head(load, client) for client in range(load.clients)]
+    listed = ",\n".join(map(lua_string, heads))
+    return f"local heads = {{\n{listed}\n}}\n" + _SETUP + (_VARYING if load.varying else _STEADY) + _DONE
+
+
+def _head(load: Load, client: int) -> str:
+    fields = browser_fields(client, keep_alive=not load.fresh)
+    if load.varying:
+        fields = [(n, f"visit={COUNTER}; {v}" if n == "Cookie" else v) for n, v in fields]
+    return request_head(load.path, fields)
+
+
+def lua_string(text: str) -> str:
+    """A Lua string literal."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\r", "\\r").replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+_SETUP = """
+local threads = 0
+function setup(thread)
+  thread:set("client", threads)
+  threads = threads + 1
+end
+"""
+
+# Without a `request` of ours wrk asks for the text once per thread and sends it for ever: cheapest.
+_STEADY = """
+function init(args)
+  local head = heads[client % #heads + 1]
+  wrk.format = function() return head end
+end
+"""
+
+_VARYING = f"""
+local before, after, count
+function init(args)
+  local head = heads[client % #heads + 1]
+  local from, to = head:find("{COUNTER}", 1, true)
+  before, after, count = head:sub(1, from - 1), head:sub(to + 1), client * 100000000
+end
+function request()
+  count = count + 1
+  return before .. count .. after
+end
+"""
+
+
+def run(load: Load, port: int, seconds: float, folder: Path) -> Answers:
+    """Send a load and count; the script stays in `folder`."""
+    lua = folder / "load.lua"
+    lua.write_text(script(load))
+    command = [
+        program("wrk"), "--threads", str(load.clients),
+        "--connections", str(load.clients * load.connections_each),
+        "--duration", f"{max(1, round(seconds))}s", "--timeout", "10s",
+        "--script", str(lua), f"http://127.0.0.1:{port}{load.path}",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
+    return parse(done.stdout, done.stderr)
+
+
+def parse(output: str, complaints: str = "") -> Answers:
+    """What the script's `done` wrote among wrk's own words."""
+    for line in output.splitlines():
+        if line.startswith(_MARK):
+            return Answers(**json.loads(line.removeprefix(_MARK)))
+    raise RuntimeError(f"wrk gave no result:\n{output}{complaints}")

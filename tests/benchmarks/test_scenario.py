@@ -1,0 +1,128 @@
+"""The harness for real: wrk's traffic as an origin sees it, and one short run."""
+
+import asyncio
+from dataclasses import replace
+from itertools import chain
+
+import pytest
+
+from benchmarks import table, wrk
+from benchmarks.cases import CASES
+from benchmarks.configs import Setup
+from benchmarks.machine import choose_cpus
+from benchmarks.measure import Bench, Plan, Runner
+from benchmarks.process import free_port
+from benchmarks.subjects import SUBJECTS, served
+from benchmarks.summary import summarize
+from benchmarks.wrk import Load
+
+pytestmark = [pytest.mark.scenario, pytest.mark.program("nginx", "haproxy", "wrk")]
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n%b\r\nhi"
+FORWARDED = {
+    "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-real-ip",
+    "x-request-id", "via",
+}
+
+
+class Origin:
+    """Answers everything and keeps the heads that it got, connection by connection."""
+
+    def __init__(self):
+        self.connections: list[list[bytes]] = []
+
+    async def __aenter__(self):
+        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        self.port = self.server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_):
+        self.server.close()
+        await self.server.wait_closed()
+
+    async def serve(self, reader, writer):
+        heads = []
+        self.connections.append(heads)
+        close = False
+        try:
+            while not close:
+                heads.append(await reader.readuntil(b"\r\n\r\n"))
+                close = b"\r\nConnection: close\r\n" in heads[-1]
+                writer.write(ANSWER % (b"Connection: close\r\n" if close else b""))
+                await asyncio.sleep(0)  # a reader that never waits would starve the others
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    @property
+    def used(self):
+        """Connections on which something was asked, without wrk's first look at the port."""
+        return [heads for heads in self.connections if heads]
+
+
+async def heads_of(load, folder):
+    async with Origin() as origin:
+        answers = await asyncio.to_thread(wrk.run, load, origin.port, 1, folder)
+    assert answers.errors == 0
+    assert answers.requests > 100
+    return origin.used
+
+
+async def test_one_block_per_connection_and_another_for_each_client(tmp_path):
+    connections = await heads_of(Load("/", clients=3, connections_each=2), tmp_path)
+    assert len(connections) == 6
+    assert {len(set(heads)) for heads in connections} == {1}
+    assert len(set(chain(*connections))) == 3
+
+
+async def test_no_two_blocks_alike(tmp_path):
+    connections = await heads_of(Load("/", clients=3, connections_each=2, varying=True), tmp_path)
+    heads = list(chain(*connections))
+    assert len(set(heads)) == len(heads)
+
+
+async def test_a_connection_for_each_request(tmp_path):
+    connections = await heads_of(Load("/", clients=3, connections_each=2, fresh=True), tmp_path)
+    assert {len(heads) for heads in connections} == {1}
+
+
+# Caddy too, but `make test` does not install it.
+@pytest.mark.parametrize("name", [name for name in SUBJECTS if name != "caddy"])
+async def test_every_proxy_does_the_same_work(name, tmp_path):
+    async with Origin() as origin:
+        setup = Setup(free_port(), origin.port, tmp_path, tmp_path)
+        await asyncio.to_thread(start_and_stop, SUBJECTS[name], setup)
+    head = origin.used[0][0].decode()
+    names = {line.partition(":")[0].lower() for line in head.split("\r\n")[1:] if line}
+    assert names >= FORWARDED
+
+
+def start_and_stop(subject, setup):
+    with served(subject, setup, 0, "/") as pid:
+        assert pid
+
+
+class Silent:
+    """Nobody watches."""
+
+    def set_description(self, desc):
+        pass
+
+    def update(self):
+        pass
+
+
+def test_a_short_run(tmp_path):
+    small = CASES["small"]
+    case = replace(small, load=replace(small.load, clients=2))
+    plan = Plan([case], [SUBJECTS["ours"], SUBJECTS["nginx"]], rounds=1, seconds=1)
+    runner = Runner(plan, Bench(tmp_path, *choose_cpus()), Silent())
+    runner.run()
+    assert runner.failures == []
+    results = summarize(runner.samples["small"])
+    ours = results["ours"]
+    assert ours["figures"]["requests"] > 100
+    assert ours["figures"]["errors"] == 0
+    assert ours["ratios"]["cpu_us"] > 0
+    assert [row[1] for row in table.rows({"small": results})] == ["ours", "nginx"]
