@@ -1,1 +1,106 @@
-"""See the package map in `proxy`."""
+"""The command line: one file per verb, all named in `VERBS`.
+
+The rule of this room: importing it is cheap (`--help` must not wait for the data plane), so a verb
+imports what it runs when it runs. Exit status: 0 done, 1 could not start, 2 wrong command line or
+configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+
+from proxy import __version__
+from proxy.cli import check, run, schema
+
+# Each has HELP (one line) and `main(arguments) -> exit status`.
+VERBS: dict[str, ModuleType] = {
+    "run": run,
+    "check": check,
+    "schema": schema,
+}
+IMPLIED = "run"
+PROGRAM = "python -m proxy"
+
+TEACHING = """\
+examples:
+  python -m proxy -c config.yaml          start; the line `ready: http://...` says where
+  python -m proxy check -c config.yaml    report every mistake in the file, start nothing
+  python -m proxy schema > schema.json    for an editor that completes and checks the file
+
+signals, to the process whose pid the ready line names:
+  TERM, INT (Ctrl-C)  accept no more, finish what runs within timeouts.drain, end; twice: at once
+  USR1                reopen the log files, after rotating them
+
+exit status: 0 stopped as asked, 1 could not start, 2 mistakes in the configuration or command line
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a verb and return its exit status; a wrong command line leaves by SystemExit(2)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = build_parser()
+    verb = next(plain_words(words), IMPLIED)
+    if verb not in VERBS:
+        parser.error(unknown_verb(verb))
+    arguments = parser.parse_args(words)
+    try:
+        status = int(VERBS[arguments.verb].main(arguments))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # `... | head`: without this Python complains when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} [VERB] [-c FILE]",
+        description="A reverse proxy and load balancer for Python web applications.",
+        epilog=TEACHING,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"proxy {__version__}")
+    add_config_option(parser, None)
+    verbs = parser.add_subparsers(
+        prog=PROGRAM, dest="verb", metavar="VERB", title=f"verbs (without one: {IMPLIED})"
+    )
+    for name, module in VERBS.items():
+        child = verbs.add_parser(name, help=module.HELP, description=module.HELP, allow_abbrev=False)
+        # Left out behind the verb it keeps what stood before: `-c FILE check` and `check -c FILE`.
+        add_config_option(child, argparse.SUPPRESS)
+    parser.set_defaults(verb=IMPLIED)
+    return parser
+
+
+def add_config_option(parser: argparse.ArgumentParser, default: str | None) -> None:
+    parser.add_argument(
+        "-c", "--config", metavar="FILE", default=default, help="the configuration; else ./config.yaml"
+    )
+
+
+def plain_words(words: Sequence[str]) -> Iterator[str]:
+    """What is neither an option nor an option's value."""
+    rest = iter(words)
+    for word in rest:
+        if word in {"-c", "--config"}:
+            next(rest, None)
+        elif not word.startswith("-"):
+            yield word
+
+
+def unknown_verb(word: str) -> str:
+    if near := difflib.get_close_matches(word, VERBS, n=1):
+        return f"no verb {word!r}; did you mean {near[0]!r}?"
+    if os.path.exists(word):
+        return f"no verb {word!r}; to run with that file: {PROGRAM} -c {word}"
+    return f"no verb {word!r}; there are {', '.join(VERBS)}"

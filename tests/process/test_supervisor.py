@@ -256,7 +256,7 @@ def test_workers_that_keep_dying_are_replaced_ever_more_slowly(write):
 
 
 def test_an_error_log_that_cannot_be_opened_is_a_failed_start(write, place):
-    with fake(write(error_log="{path: /nonexistent/error.log}")) as proxy:
+    with fake(write(error_log="{path: /proc/error.log}")) as proxy:
         assert proxy.status() == 1
         assert "cannot open the error log" in proxy.lines[0]
     assert refuses(place)

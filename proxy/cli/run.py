@@ -1,0 +1,19 @@
+"""`run`: serve until a signal says to stop."""
+
+from __future__ import annotations
+
+import argparse
+
+from proxy.cli.configuration import load_config
+
+HELP = "serve what the configuration says, until a signal says to stop"
+
+
+def main(arguments: argparse.Namespace) -> int:
+    config, file = load_config(arguments)
+    # Imported before the workers are forked: they share its memory, and a worker that replaces
+    # a dead one serves after milliseconds.
+    from proxy.process.supervisor import supervise
+    from proxy.runtime.plane import DataPlane
+
+    return supervise(config, DataPlane, file)

@@ -1,0 +1,116 @@
+import asyncio
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from proxy.process.control import channel_pair
+from proxy.process.worker import Worker, choose_loop
+
+CONFIG = SimpleNamespace(timeouts=SimpleNamespace(drain=12.5))
+
+
+class Plane:
+    """Writes down what it is asked for; drains when the test says so, or at once."""
+
+    def __init__(self, calls, *, slow=False, error=None):
+        self.calls = calls
+        self.slow = slow
+        self.error = error
+
+    async def start(self, sockets):
+        if self.error is not None:
+            raise self.error
+        self.calls.append("start")
+
+    async def drain(self, seconds):
+        self.calls.append(f"drain {seconds}")
+        if self.slow:
+            await asyncio.Event().wait()
+
+    def reopen_logs(self):
+        self.calls.append("reopen")
+
+    async def close(self):
+        self.calls.append("close")
+
+
+class Supervised:
+    """A worker in this process, and the supervisor's end of its channel."""
+
+    def __init__(self, **options):
+        self.calls = []
+        self.heard = asyncio.Queue()
+        self.channel, theirs = channel_pair()
+        self.theirs = theirs
+        worker = Worker(CONFIG, theirs, lambda config, loop: Plane(self.calls, **options))
+        self.channel.listen(asyncio.get_running_loop(), lambda *message: self.heard.put_nowait(message))
+        self.life = asyncio.create_task(worker.live([]))
+
+    async def hears(self):
+        return await asyncio.wait_for(self.heard.get(), 5)
+
+    async def status(self):
+        return await asyncio.wait_for(self.life, 5)
+
+
+@pytest.fixture
+async def start():
+    started = []
+
+    async def start_worker(**options):
+        started.append(Supervised(**options))
+        return started[-1]
+
+    yield start_worker
+    for supervised in started:
+        supervised.channel.close()
+        supervised.theirs.close()
+
+
+async def test_a_worker_serves_drains_and_ends(start):
+    worker = await start()
+    assert await worker.hears() == ("ready", "")
+    worker.channel.send("reopen")
+    worker.channel.send("drain")
+    assert await worker.status() == 0
+    assert worker.calls == ["start", "reopen", "drain 12.5", "close"]
+
+
+async def test_stop_cuts_a_drain_short(start):
+    worker = await start(slow=True)
+    assert await worker.hears() == ("ready", "")
+    worker.channel.send("drain")
+    worker.channel.send("stop")
+    assert await worker.status() == 0
+    assert worker.calls[-1] == "close"
+
+
+async def test_without_a_supervisor_it_drains(start):
+    worker = await start()
+    assert await worker.hears() == ("ready", "")
+    worker.channel.close()
+    assert await worker.status() == 0
+    assert worker.calls == ["start", "drain 12.5", "close"]
+
+
+@pytest.mark.parametrize("error, traceback", [(ValueError("a\nb"), True), (OSError("a\nb"), False)])
+async def test_a_failure_is_told_and_logged(start, caplog, error, traceback):
+    worker = await start(error=error)
+    assert await worker.hears() == ("failed", f"{type(error).__name__}: a\\nb")
+    assert await worker.status() == 1
+    assert worker.calls == ["close"]
+    assert bool(caplog.records[-1].exc_info) is traceback
+
+
+def test_uvloop_unless_told_otherwise(monkeypatch):
+    monkeypatch.delenv("PROXY_LOOP", raising=False)
+    assert choose_loop().__module__ == "uvloop"
+    monkeypatch.setenv("PROXY_LOOP", "asyncio")
+    assert choose_loop() is asyncio.new_event_loop
+
+
+def test_without_uvloop_it_is_asyncio(monkeypatch):
+    monkeypatch.delenv("PROXY_LOOP", raising=False)
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert choose_loop() is asyncio.new_event_loop
