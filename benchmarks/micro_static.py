@@ -67,7 +67,7 @@ def main() -> None:
         plain = Silent([(b"Host", b"a.example")])
         static.handle(plain)
         etag = next(iter(static._entries.values())).about.etag
-        measure("an empty call", lambda exchange: None, plain, CALLS)
+        measure("an empty call", lambda _: None, plain, CALLS)
         measure("respond alone", lambda exchange: exchange.respond(None, b""), plain, CALLS)
         measure("hot 1 KiB file", static.handle, plain, CALLS)
         measure("304 by If-None-Match", static.handle, Silent([(b"If-None-Match", etag)]), CALLS // 10)

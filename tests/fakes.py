@@ -58,8 +58,8 @@ class FakeExchange(Exchange):
         window: octets that the client takes before `pause`; `drain` makes room again.
 
     What there is to look at: `status`, `head`, `body`, `field(name)`, `streamed`, `finished`
-    (whole), `aborted`, `refused` (the status given to `refuse`), `interims`, `upgraded`, `late`
-    (calls after the end, which do nothing), and for the request's body `reader`, `ready`,
+    (whole), `aborted`, `refused` (the status given to `refuse`), `interims`, `upgraded`, `tunnelled`,
+    `late` (calls after the end, which do nothing), and for the request's body `reader`, `ready`,
     `body_paused`. `collected` is what `collect_body` returns.
     """
 
@@ -74,6 +74,7 @@ class FakeExchange(Exchange):
         scheme: str = "http",
         started: float = 0.0,
         body_length: int | None = 0,
+        upgrade_offer: bytes = b"",
         window: int | None = None,
         loop: Any = None,
     ) -> None:
@@ -84,6 +85,8 @@ class FakeExchange(Exchange):
         self.client = client
         self.peer: Any = FakePeer(scheme, client)
         self.body_length = body_length
+        self.body_limit = 100 * 1024 * 1024
+        self.upgrade_offer = upgrade_offer
         self.request_id = b"request-1"
         self.started = started
         self.status = 0
@@ -99,6 +102,7 @@ class FakeExchange(Exchange):
         self.refused: int | None = None
         self.interims: list[bytes] = []
         self.upgraded: bytes | None = None
+        self.tunnelled: int | None = None
         self.late: list[str] = []
 
         self.collected: Any = None
@@ -184,6 +188,9 @@ class FakeExchange(Exchange):
         self.upgraded = lines
         self.status = 101
         return self.transport  # type: ignore[no-any-return]
+
+    def tunnel_ended(self, sent: int) -> None:
+        self.tunnelled = sent
 
     def take_surplus(self) -> bytes:
         surplus, self.surplus = self.surplus, b""

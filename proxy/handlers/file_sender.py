@@ -44,7 +44,7 @@ class FileSender:
 
     def resume(self) -> None:
         self._paused = False
-        if not self._pumping:
+        if not self._pumping and self._fd >= 0:
             self._pumping = True
             self._pump()
 
@@ -53,19 +53,23 @@ class FileSender:
 
     def _pump(self) -> None:
         """Write until the client is full, the file ends, or it is the others' turn."""
-        for _ in range(TURN):
-            if self._fd >= 0 and self._offset == self._end:
-                self._close()
-                self._exchange.finish()
-            if self._paused or self._fd < 0:
+        turn = TURN
+        while self._fd >= 0 and self._offset < self._end:
+            if self._paused:
                 self._pumping = False
                 return
+            if not turn:
+                self._exchange.loop.call_soon(self._pump)
+                return
+            turn -= 1
             data = self._read()
             if data is None:
                 self._exchange.abort()
                 return
             self._exchange.write(data)
-        self._exchange.loop.call_soon(self._pump)
+        if self._fd >= 0:
+            self._close()
+            self._exchange.finish()
 
     def _read(self) -> bytes | None:
         """The next piece; None, and the descriptor closed, where the file fails or was cut short."""

@@ -80,9 +80,9 @@ class Redirect:
 
     def _piece(self, part: str, before: str) -> tuple[Piece, str]:
         if part == "{rest}":
-            return _placed(self._rest, part, before), "/"
+            return _placed(self._rest, part, before)
         if part in _FROM_TARGET:
-            return _placed(_FROM_TARGET[part], part, before), "/"
+            return _placed(_FROM_TARGET[part], part, before)
         if part in _OTHERS:
             return _OTHERS[part]
         if part.startswith("{"):
@@ -98,13 +98,13 @@ class Redirect:
         return encode_path(target.path.removeprefix(self._prefix))
 
 
-def _placed(value: Piece, name: str, before: str) -> Piece:
+def _placed(value: Piece, name: str, before: str) -> tuple[Piece, str]:
     """A value of the client's, kept from becoming (part of) a host by a slash of our own."""
     if _HOST_NEXT.fullmatch(before):
         raise ValueError(f"{name} would let the client choose the host")
     if _HOST_OPEN.fullmatch(before) is None:
-        return value
-    return lambda exchange: b"/" + value(exchange).lstrip(b"/")
+        return value, ""
+    return lambda exchange: b"/" + value(exchange).lstrip(b"/"), "/"
 
 
 def _constant(text: bytes) -> Piece:

@@ -46,7 +46,7 @@ class Static:
     def __init__(self, config: StaticConfig, prefix: bytes, shelf: Shelf = SHELF) -> None:
         self._root = Root(os.fsencode(config.root), follow=config.follow_symlinks)
         self._prefix = prefix
-        self._index = [os.fsencode(name).split(b"/") for name in config.index]
+        self._index = [os.fsencode(name) for name in config.index]
         self._hidden = config.hidden
         self._cache_control: Fields = ()
         if config.max_age is not None:
@@ -119,9 +119,9 @@ class Static:
         return segments
 
     def _find_index(self, segments: list[bytes]) -> OpenFile:
-        for names in self._index:
+        for name in self._index:
             try:
-                return self._root.open(segments + names)
+                return self._root.open([*segments, name])
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 continue
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))

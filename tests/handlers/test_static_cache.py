@@ -1,0 +1,144 @@
+import os
+
+from proxy.handlers.static_cache import LARGEST, OVERHEAD, Shelf
+from tests.handlers.sites import ask, make_static
+
+
+def refuse_to_open(*args, **options):
+    raise AssertionError("the file system was asked")
+
+
+def test_hot_file_is_answered_without_the_file_system(site, monkeypatch):
+    static = make_static(site)
+    first = ask(static, b"/css/a.css", started=5.0)
+    monkeypatch.setattr(os, "open", refuse_to_open)
+    monkeypatch.setattr(os, "stat", refuse_to_open)
+    again = ask(static, b"/css/a.css", started=6.0)
+    assert again.head is first.head
+    assert again.body == first.body
+
+
+def test_file_is_looked_at_again_after_a_second_and_kept(site, monkeypatch, settled):
+    static = make_static(site)
+    first = ask(static, b"/css/a.css", started=5.0)
+    monkeypatch.setattr(os, "open", refuse_to_open)
+    assert ask(static, b"/css/a.css", started=6.5).head is first.head
+    monkeypatch.setattr(os, "stat", refuse_to_open)
+    assert ask(static, b"/css/a.css", started=7.4).head is first.head
+
+
+def test_changed_file_is_read_again(site, settled):
+    static = make_static(site)
+    before = ask(static, b"/css/a.css", started=5.0)
+    (site / "css" / "a.css").write_bytes(b"changed")
+    after = ask(static, b"/css/a.css", started=7.0)
+    assert after.body == b"changed"
+    assert after.field(b"etag") != before.field(b"etag")
+
+
+def test_change_that_keeps_size_and_mtime_is_seen(site, settled):
+    static = make_static(site)
+    path = site / "css" / "a.css"
+    ask(static, b"/css/a.css", started=5.0)
+    times = path.stat()
+    path.write_bytes(b"BODY {}")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert ask(static, b"/css/a.css", started=7.0).body == b"BODY {}"
+
+
+def test_file_just_written_is_read_again_whatever_its_times_say(site, monkeypatch):
+    static = make_static(site)
+    ask(static, b"/css/a.css", started=5.0)
+    same = os.stat(site / "css" / "a.css")
+    (site / "css" / "a.css").write_bytes(b"BODY {}")
+    monkeypatch.setattr(os, "stat", lambda *args, **options: same)
+    assert ask(static, b"/css/a.css", started=7.0).body == b"BODY {}"
+
+
+def test_deleted_file_is_gone_after_a_second(site):
+    static = make_static(site)
+    ask(static, b"/css/a.css", started=5.0)
+    (site / "css" / "a.css").unlink()
+    assert ask(static, b"/css/a.css", started=5.5).status == 200
+    assert ask(static, b"/css/a.css", started=6.5).status == 404
+    assert static._entries == {}
+
+
+def test_file_that_shrinks_while_it_is_read_is_sent_as_read_and_not_kept(site, monkeypatch):
+    static = make_static(site)
+    monkeypatch.setattr(os, "pread", lambda *args: b"bo")
+    answer = ask(static, b"/css/a.css")
+    assert (answer.body, answer.field(b"content-length")) == (b"bo", b"2")
+    assert static._entries == {}
+
+
+def test_largest_file_for_memory_and_the_next(site):
+    static = make_static(site)
+    (site / "largest").write_bytes(b"x" * LARGEST)
+    (site / "larger").write_bytes(b"x" * (LARGEST + 1))
+    assert len(ask(static, b"/largest").body) == LARGEST
+    assert len(ask(static, b"/larger").body) == LARGEST + 1
+    assert list(static._entries) == [b"/largest"]
+
+
+def fill(site, count):
+    for number in range(count):
+        (site / f"{number}.bin").write_bytes(bytes(1000))
+
+
+def test_shelf_drops_the_oldest_when_full(site):
+    fill(site, 4)
+    shelf = Shelf(3 * (1000 + OVERHEAD))
+    static = make_static(site, shelf=shelf)
+    for number in range(4):
+        ask(static, b"/%d.bin" % number)
+    assert list(static._entries) == [b"/1.bin", b"/2.bin", b"/3.bin"]
+
+
+def test_file_in_use_stays_longer(site, settled):
+    fill(site, 4)
+    static = make_static(site, shelf=Shelf(3 * (1000 + OVERHEAD)))
+    for number in range(3):
+        ask(static, b"/%d.bin" % number, started=0.0)
+    ask(static, b"/0.bin", started=2.0)
+    ask(static, b"/3.bin", started=2.0)
+    assert set(static._entries) == {b"/0.bin", b"/2.bin", b"/3.bin"}
+
+
+def test_routes_share_the_shelf(site):
+    fill(site, 4)
+    shelf = Shelf(3 * (1000 + OVERHEAD))
+    one, other = make_static(site, shelf=shelf), make_static(site, shelf=shelf)
+    for static in (one, other):
+        ask(static, b"/0.bin")
+        ask(static, b"/1.bin")
+    assert set(one._entries) == {b"/1.bin"}
+    assert set(other._entries) == {b"/0.bin", b"/1.bin"}
+
+
+def test_file_larger_than_the_shelf_is_served_and_not_kept(site):
+    fill(site, 1)
+    static = make_static(site, shelf=Shelf(100))
+    assert ask(static, b"/0.bin").status == 200
+    assert static._entries == {}
+
+
+def test_count_is_bounded_by_the_overhead_of_each(site):
+    shelf = Shelf(10 * OVERHEAD)
+    static = make_static(site, shelf=shelf)
+    for number in range(50):
+        (site / f"{number}.bin").write_bytes(b"")
+        ask(static, b"/%d.bin" % number)
+    assert len(static._entries) == 10
+
+
+def test_other_spellings_are_kept_once(site):
+    static = make_static(site)
+    for target in (b"/css/a.css", b"//css/a.css", b"/css//a.css", b"/./css/a.css", b"/%63ss/a.css"):
+        ask(static, target)
+    assert list(static._entries) == [b"/css/a.css"]
+
+
+def test_etag_is_the_same_for_every_worker(site):
+    tags = {ask(make_static(site), b"/css/a.css").field(b"etag") for _ in range(2)}
+    assert len(tags) == 1
