@@ -40,8 +40,9 @@ class H1Connection(asyncio.Protocol):
     """One transport. `held` is what was received and not yet taken."""
 
     __slots__ = (
-        "_advancing", "_blank", "_decoder", "_left", "_reader", "_received", "_timed", "_unsent", "deadline", "exchange",
-        "held", "keep", "listener", "loop", "paused", "peer", "phase", "reading", "switch", "transport", "wheel")
+        "_advancing", "_blank", "_decoder", "_left", "_reader", "_received", "_timed", "_unsent", "deadline",
+        "exchange", "held", "keep", "listener", "loop", "paused", "peer", "phase", "reading", "switch",
+        "transport", "wheel")
 
     transport: asyncio.Transport
 
@@ -197,7 +198,8 @@ class H1Connection(asyncio.Protocol):
         """Refuse early what cannot become a head, rather than wait for its end."""
         at = data.find(b"\r\n", 2)
         if (at if at >= 0 else len(data)) > limit:
-            raise RequestError(414, "the request line is too long")
+            named = b" " in data[:64]
+            raise RequestError(414 if named else 400, "the request line is too long")
         if len(data) > limit:
             raise RequestError(431, "the head is too long")
         if _BAD_LINE_END.search(data):

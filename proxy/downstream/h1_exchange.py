@@ -32,11 +32,11 @@ NOTHING, STARTED, FINISHED, OVER = range(4)
 
 
 class H1Exchange(Exchange):
-    """See `Exchange`; `version` is 10 or 11, `sent` counts the octets of body written."""
+    """See `Exchange`; `body_done` says that the request has been read to its end."""
 
     __slots__ = (
         "_chunked", "_connection", "_head_only", "_outflow", "_runtime", "_silent", "_stalled",
-        "_state", "_stream", "body_done", "line", "sent", "version")
+        "_state", "_stream", "body_done", "line")
 
     def __init__(self, connection: H1Connection, runtime: Runtime, line: RequestLine, block: HeaderBlock,
                  host: bytes) -> None:

@@ -122,8 +122,7 @@ class Listener:
 
     def _admit(self, sock: socket.socket, name: object) -> None:
         address = name[0] if isinstance(name, tuple) else "unix:"
-        if address.startswith("::ffff:"):
-            address = address[7:]
+        address = address.removeprefix("::ffff:")
         admitted = self._gate.enter(address)
         sock.setblocking(False)
         peer = Peer(address, self._port, "http", self._authority, self._trust)

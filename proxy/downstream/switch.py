@@ -6,47 +6,55 @@ that a reload never changes the rules under a running exchange.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from proxy.clock import DeadlineWheel
 from proxy.http.exchange import Exchange
 from proxy.wire.h1 import LineMemo
 from proxy.wire.headers import HeaderMemo
 
-if TYPE_CHECKING:
-    from proxy.downstream.h1_exchange import H1Exchange
-
 
 class ExchangeLog(Protocol):
     """Where ended exchanges are written down."""
 
-    def ended(self, exchange: H1Exchange, now: float) -> None:
+    def ended(self, exchange: Exchange, now: float) -> None:
         """`now` is monotonic time, in seconds."""
 
     def refused(self, address: str, status: int, start: bytes) -> None:
         """A request that never became an exchange; `start` is how its bytes began."""
 
 
-class FrontSettings(Protocol):
-    """Limits and timeouts that face clients; seconds and octets (see CONFIG, `timeouts`, `limits`)."""
+class Settings:
+    """Limits and timeouts that face clients; seconds and octets (CONFIG: `timeouts`, `limits`, `buffers`)."""
 
-    head_timeout: float
-    body_timeout: float
-    keep_alive_timeout: float
-    send_timeout: float
-    head_limit: int
-    body_memory: int
-    body_file: int
-    directory: str | None
+    __slots__ = (
+        "body_file", "body_memory", "body_timeout", "directory", "head_limit", "head_timeout",
+        "keep_alive_timeout", "send_timeout")
+
+    def __init__(self, *, head_timeout: float, body_timeout: float, keep_alive_timeout: float,
+                 send_timeout: float, head_limit: int, body_memory: int, body_file: int,
+                 directory: str | None) -> None:
+        self.head_timeout = head_timeout
+        self.body_timeout = body_timeout
+        self.keep_alive_timeout = keep_alive_timeout
+        self.send_timeout = send_timeout
+        self.head_limit = head_limit
+        self.body_memory = body_memory
+        self.body_file = body_file
+        self.directory = directory
 
 
 class Runtime(Protocol):
     """The object graph of one configuration, as far as a connection uses it."""
 
-    settings: FrontSettings
-    headers: HeaderMemo
-    lines: LineMemo
-    log: ExchangeLog | None
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def headers(self) -> HeaderMemo: ...
+    @property
+    def lines(self) -> LineMemo: ...
+    @property
+    def log(self) -> ExchangeLog | None: ...
 
     def handle(self, exchange: Exchange) -> None:
         """Find the route and have its handler answer."""

@@ -41,7 +41,7 @@ _id_prefix = os.urandom(8).hex().encode()
 
 def seed_request_ids() -> None:
     """Make this process's request ids differ from those of the process that it was forked from."""
-    global _id_prefix  # noqa: PLW0603  # one per process by nature
+    global _id_prefix
     _id_prefix = os.urandom(8).hex().encode()
 
 
@@ -61,7 +61,8 @@ class ReverseProxy:
 
     __slots__ = ("collect", "keep_up", "pool", "strip_prefix")
 
-    def __init__(self, pool: Pool, *, strip_prefix: bytes = b"", collect: bool = True, keep_up: bool = True) -> None:
+    def __init__(self, pool: Pool, *, strip_prefix: bytes = b"", collect: bool = True,
+                 keep_up: bool = True) -> None:
         self.pool = pool
         self.strip_prefix = strip_prefix
         self.collect = collect
@@ -98,8 +99,8 @@ class Forwarding:
     """One exchange on its way to an endpoint and back."""
 
     __slots__ = (
-        "_body", "_connecting", "_connection", "_endpoint", "_exchange", "_fresh", "_handler", "_pool", "_relaying",
-        "_streaming", "_tried")
+        "_body", "_connecting", "_connection", "_endpoint", "_exchange", "_fresh", "_handler", "_pool",
+        "_relaying", "_streaming", "_tried")
 
     def __init__(self, handler: ReverseProxy, exchange: Exchange) -> None:
         self._handler = handler
@@ -180,8 +181,10 @@ class Forwarding:
             exchange.request_id = request_id = b"%b%08x" % (_id_prefix, next(_ids))
         handler = self._handler
         target = handler.target_of(exchange) if handler.strip_prefix else exchange.target.path_query
-        if exchange.body_length == 0 and block.length is None and not exchange.upgrade_offer and not handler.strip_prefix:
-            return b"%b %b HTTP/1.1\r\n%bX-Request-ID: %b\r\n\r\n" % (exchange.method, target, lines, request_id)
+        plain = exchange.body_length == 0 and block.length is None and not handler.strip_prefix
+        if plain and not exchange.upgrade_offer:
+            return b"%b %b HTTP/1.1\r\n%bX-Request-ID: %b\r\n\r\n" % (
+                exchange.method, target, lines, request_id)
         return b"%b %b HTTP/1.1\r\n%bX-Request-ID: %b\r\n%b%b\r\n" % (
             exchange.method, target, lines, request_id, self._framing(), self._extras())
 

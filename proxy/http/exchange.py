@@ -48,8 +48,8 @@ class Exchange(ABC):
 
     __slots__ = (
         "attempts",     # int: how many endpoints were tried
-        "body_limit",   # int: octets that the body may have, by its route; unset while there is no body
         "body_length",  # int | None: octets of the request's body; None: chunked; 0: there is none
+        "body_limit",   # int: octets that the body may have, by its route; unset while there is no body
         "client",       # str: the client's address; from a trusted proxy's fields where it sent them
         "endpoint",     # str: the chosen endpoint's address, for the log only
         "headers",      # HeaderBlock
@@ -60,11 +60,13 @@ class Exchange(ABC):
         "request_id",   # bytes
         "responder",    # Responder | None: set by a handler that answers over time
         "route",        # str: the route's name, for the log only
+        "sent",         # int: octets of the response's body, as written
         "started",      # float: monotonic time of the complete head
         "status",       # int: of the final response; 0 before
         "target",       # Target
-        "timings",      # list[float] | None: monotonic times of sending and of the response head; None: not logged
+        "timings",      # list[float] | None: when it was sent, when the response head came; None: not logged
         "upgrade_offer",  # bytes: protocols that the client would switch to; empty for none
+        "version",      # int: 10 or 11 for HTTP/1
     )
 
     method: bytes
@@ -85,6 +87,8 @@ class Exchange(ABC):
     attempts: int
     timings: list[float] | None
     upgrade_offer: bytes
+    sent: int
+    version: int
 
     @property
     @abstractmethod

@@ -92,7 +92,7 @@ def forwarded_chain(block: HeaderBlock) -> list[str]:
     else:
         pairs = _FORWARDED_PAIR.findall(block.get(b"forwarded") or b"")
         named = [value for name, value in pairs if name.lower() == b"for"]
-    chain = []
+    chain: list[str] = []
     for text in named:
         address = _address(text)
         if address is None:

@@ -15,7 +15,6 @@ import re
 import select
 import stat
 import time
-from typing import Protocol
 
 from proxy.clock import WALL
 from proxy.http.exchange import Exchange
@@ -26,17 +25,6 @@ BATCH = 65536         # octets collected before a write
 PIPE_PIECE = 4096     # PIPE_BUF: what a pipe that is ready takes without blocking
 LONGEST = 2048        # octets of a target, referer or user agent that are written down
 _UNSAFE = re.compile(rb"[^\x20\x21\x23-\x5b\x5d-\x7e]")
-
-
-class Ended(Protocol):
-    """What a log line needs beyond an `Exchange`."""
-
-    version: int
-    sent: int
-
-
-class EndedExchange(Exchange, Ended):
-    """An exchange of any HTTP version, for the type checker."""
 
 
 class AccessLog:
@@ -75,20 +63,21 @@ class AccessLog:
         except OSError:
             self._careful = True
 
-    def ended(self, exchange: EndedExchange, now: float) -> None:
+    def ended(self, exchange: Exchange, now: float) -> None:
         self._add(self._form(exchange, now))
 
     def refused(self, address: str, status: int, start: bytes) -> None:
         """What could not be read as a request; its first octets are all that is known."""
         first = start.partition(b"\r\n")[0][:100]
         if self._form is _json_line:
-            self._add(json.dumps({
-                "time": _iso(time.time()), "client": address, "status": status, "refused": first.decode("latin-1"),
-            }).encode() + b"\n")
+            record = {"time": _iso(time.time()), "client": address, "status": status,
+                      "refused": first.decode("latin-1")}
+            self._add(json.dumps(record).encode() + b"\n")
         else:
-            self._add(b'%b - - %b "%b" %d 0 "-" "-"\n' % (address.encode(), self._time(), escape(first), status))
+            self._add(b'%b - - %b "%b" %d 0 "-" "-"\n' % (
+                address.encode(), self._time(), escape(first), status))
 
-    def _combined_line(self, exchange: EndedExchange, now: float) -> bytes:
+    def _combined_line(self, exchange: Exchange, now: float) -> bytes:
         get = exchange.headers.get
         return b'%b - - %b "%b %b HTTP/%b" %d %d "%b" "%b"\n' % (
             exchange.client.encode(), self._time(), exchange.method[:40], escape(exchange.target.raw),
@@ -165,7 +154,7 @@ def _iso(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds * 1000) % 1000:03d}Z"
 
 
-def _json_line(exchange: EndedExchange, now: float) -> bytes:
+def _json_line(exchange: Exchange, now: float) -> bytes:
     """Times are milliseconds from the complete request head: to sending, to the response head, to the end."""
     started = exchange.started
     get = exchange.headers.get

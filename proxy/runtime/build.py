@@ -1,16 +1,17 @@
 """From a configuration to a runtime: everything that requests need is copied out here.
 
-Nothing reads the configuration at request time. A new kind of handler is one line in `HANDLERS`.
+Nothing reads the configuration at request time. A new kind of handler is two lines in `_handler`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Iterator
 
 from proxy.balancing import STRATEGIES
 from proxy.clock import DeadlineWheel
 from proxy.config.schema import Config, PoolConfig, RouteConfig
+from proxy.downstream.switch import Settings
 from proxy.handlers.redirect import Redirect
 from proxy.handlers.respond import Respond
 from proxy.handlers.reverse_proxy import ReverseProxy
@@ -19,7 +20,7 @@ from proxy.http.handler import Handler
 from proxy.observe.access_log import AccessLog
 from proxy.routing.matchers import prefixes_of
 from proxy.routing.table import Route, RouteTable
-from proxy.runtime.runtime import Runtime, Settings
+from proxy.runtime.runtime import Runtime
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.pool import Pool, PoolTimeouts
 from proxy.wire.headers import HeaderMemo
@@ -31,7 +32,7 @@ def build(config: Config, access_log: AccessLog | None, loop: asyncio.AbstractEv
           wheel: DeadlineWheel) -> Runtime:
     """The runtime of `config`; opens nothing and connects to nothing."""
     pools = {name: _pool(name, pool, config, loop, wheel) for name, pool in config.pools.items()}
-    table = RouteTable(_route(route, config, pools) for route in config.routes)
+    table = RouteTable(made for route in config.routes for made in _routes(route, config, pools))
     return Runtime(_settings(config), table, pools, HeaderMemo(config.limits.headers), access_log)
 
 
@@ -57,43 +58,24 @@ def _pool(name: str, pool: PoolConfig, config: Config, loop: asyncio.AbstractEve
         tunnel=timeouts.tunnel, idle=pool.idle_connections.timeout), loop, wheel)
 
 
-def _route(route: RouteConfig, config: Config, pools: Pools) -> Route:
+def _routes(route: RouteConfig, config: Config, pools: Pools) -> Iterator[Route]:
+    """One for each of its paths: a handler knows one prefix, the part that stands before `*`."""
     own = route.limits.request_body
-    make = next(make for key, make in HANDLERS.items() if getattr(route, key) is not None)
-    return Route(route.name, route.match, make(route, pools),
-                 body_limit=config.limits.request_body if own is None else own)
+    limit = config.limits.request_body if own is None else own
+    matches = [route.match.model_copy(update={"path": [path]}) for path in route.match.path]
+    for match in matches or [route.match]:
+        prefix = prefixes_of(match)[0] if matches else b""
+        yield Route(route.name, match, _handler(route, prefix, pools), body_limit=limit)
 
 
-def _prefix(route: RouteConfig) -> bytes:
-    prefixes = prefixes_of(route.match)
-    return prefixes[0] if len(prefixes) == 1 else b""
-
-
-def _reverse_proxy(route: RouteConfig, pools: Pools) -> Handler:
-    assert route.reverse_proxy is not None
-    strip = _prefix(route).rstrip(b"/") if route.strip_prefix else b""
-    return ReverseProxy(pools[route.reverse_proxy], strip_prefix=strip, collect=route.buffer_request,
-                        keep_up=route.buffer_response)
-
-
-def _static(route: RouteConfig, pools: Pools) -> Handler:
-    assert route.static is not None
-    return Static(route.static, _prefix(route))
-
-
-def _redirect(route: RouteConfig, pools: Pools) -> Handler:
-    assert route.redirect is not None
-    return Redirect(route.redirect, _prefix(route))
-
-
-def _respond(route: RouteConfig, pools: Pools) -> Handler:
-    assert route.respond is not None
-    return Respond(route.respond)
-
-
-HANDLERS: dict[str, Callable[[RouteConfig, Pools], Handler]] = {
-    "reverse_proxy": _reverse_proxy,
-    "static": _static,
-    "redirect": _redirect,
-    "respond": _respond,
-}
+def _handler(route: RouteConfig, prefix: bytes, pools: Pools) -> Handler:
+    """What answers; the configuration has exactly one of these."""
+    if route.static is not None:
+        return Static(route.static, prefix)
+    if route.redirect is not None:
+        return Redirect(route.redirect, prefix)
+    if route.respond is not None:
+        return Respond(route.respond)
+    return ReverseProxy(
+        pools[route.reverse_proxy or ""], strip_prefix=prefix.rstrip(b"/") if route.strip_prefix else b"",
+        collect=route.buffer_request, keep_up=route.buffer_response)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable
 
-from proxy.downstream.switch import ExchangeLog
+from proxy.downstream.switch import ExchangeLog, Settings
 from proxy.errors import RequestError
 from proxy.http.exchange import Exchange
 from proxy.http.prepared import ResponseHead
@@ -17,26 +17,8 @@ from proxy.wire.headers import HeaderMemo
 
 log = logging.getLogger("proxy.runtime")
 
+UNROUTED = {b"CONNECT": 501, b"TRACE": 405}  # refused unless a route names them
 RARE = frozenset((b"OPTIONS", b"TRACE", b"CONNECT"))
-
-
-class Settings:
-    """Limits and timeouts that face clients; seconds and octets (see `FrontSettings`)."""
-
-    __slots__ = (
-        "body_file", "body_memory", "body_timeout", "directory", "head_limit", "head_timeout", "keep_alive_timeout",
-        "send_timeout")
-
-    def __init__(self, *, head_timeout: float, body_timeout: float, keep_alive_timeout: float, send_timeout: float,
-                 head_limit: int, body_memory: int, body_file: int, directory: str | None) -> None:
-        self.head_timeout = head_timeout
-        self.body_timeout = body_timeout
-        self.keep_alive_timeout = keep_alive_timeout
-        self.send_timeout = send_timeout
-        self.head_limit = head_limit
-        self.body_memory = body_memory
-        self.body_file = body_file
-        self.directory = directory
 
 
 class Runtime:
@@ -61,7 +43,7 @@ class Runtime:
                 return
             route = self._find(exchange)
             if route is None:
-                exchange.refuse(501 if exchange.method == b"CONNECT" else 405 if exchange.method == b"TRACE" else 404)
+                exchange.refuse(UNROUTED.get(exchange.method, 404))
                 return
             exchange.route = route.name
             length = exchange.body_length
@@ -105,5 +87,6 @@ async def _see_through(exchange: Exchange, work: Awaitable[None]) -> None:
 
 def _broken(exchange: Exchange) -> None:
     """A defect of ours: the client gets a plain 500 and the log everything."""
-    log.exception("%s %s failed inside the proxy", exchange.method.decode("latin-1"), exchange.route or "(no route)")
+    log.error("%s %s failed inside the proxy", exchange.method.decode("latin-1"), exchange.route or "(no route)",
+              exc_info=True)
     exchange.refuse(500, close=True)

@@ -114,7 +114,8 @@ def parse_answer(raw: bytes, disguise: Disguise) -> AnswerHead:
     return _answer(raw[:end + 2], match[1] == b"0", int(match[2]), pairs, disguise)
 
 
-def _answer(first: bytes, old: bool, status: int, pairs: list[tuple[bytes, bytes]], disguise: Disguise) -> AnswerHead:
+def _answer(first: bytes, old: bool, status: int, pairs: list[tuple[bytes, bytes]],
+            disguise: Disguise) -> AnswerHead:
     fields = _joined(pairs)
     options = {option.strip(b" \t").lower() for option in fields.get(b"connection", b"").split(b",")}
     chunked = _is_chunked(fields, old)
@@ -122,9 +123,9 @@ def _answer(first: bytes, old: bool, status: int, pairs: list[tuple[bytes, bytes
     lines = [b"HTTP/1.1" + first[8:]]
     for name, value in pairs:
         key = name.lower()
-        if key in _HIDDEN or key in HOP_BY_HOP or key in options or key.startswith((b"x-accel-", b"x-sendfile")):
-            continue
-        lines.append(b"%b: %b\r\n" % (name, value))
+        if not (key in _HIDDEN or key in HOP_BY_HOP or key in options
+                or key.startswith((b"x-accel-", b"x-sendfile"))):
+            lines.append(b"%b: %b\r\n" % (name, value))
     if length is not None:
         lines.append(b"Content-Length: %d\r\n" % length)
     joined = b"".join(lines)

@@ -21,7 +21,8 @@ class Endpoint:
         idle: connections ready for the next exchange, the freshest last.
     """
 
-    __slots__ = ("_most_idle", "down_until", "failures", "host", "idle", "in_flight", "name", "port", "weight")
+    __slots__ = (
+        "_most_idle", "down_until", "failures", "host", "idle", "in_flight", "name", "port", "weight")
 
     def __init__(self, name: str, host: str, port: int | None, weight: int, most_idle: int) -> None:
         self.name = name

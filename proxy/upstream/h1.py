@@ -70,9 +70,9 @@ class UpstreamConnection(asyncio.Protocol):
     """One transport to an endpoint."""
 
     __slots__ = (
-        "_attempt", "_body", "_body_at", "_closing_after", "_decoder", "_head_only", "_held", "_interims", "_left", "_memo", "_phase",
-        "_sending", "_socket", "_timeouts", "_wheel", "deadline", "endpoint", "reading", "reused", "stuffed",
-        "transport")
+        "_attempt", "_body", "_body_at", "_closing_after", "_decoder", "_head_only", "_held", "_interims",
+        "_left", "_memo", "_phase", "_sending", "_socket", "_timeouts", "_wheel", "deadline", "endpoint",
+        "reading", "reused", "stuffed", "transport")
 
     transport: asyncio.Transport
 

@@ -21,8 +21,8 @@ class Tunnel:
 
     __slots__ = ("_exchange", "_open", "_over", "_seconds", "_wheel", "client", "deadline", "endpoint")
 
-    def __init__(self, exchange: Exchange, client: asyncio.Transport, endpoint: asyncio.Transport, seconds: float,
-                 wheel: DeadlineWheel, over: Callable[[], None]) -> None:
+    def __init__(self, exchange: Exchange, client: asyncio.Transport, endpoint: asyncio.Transport,
+                 seconds: float, wheel: DeadlineWheel, over: Callable[[], None]) -> None:
         self._exchange = exchange
         self._over = over
         self._seconds = seconds

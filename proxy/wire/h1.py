@@ -146,7 +146,8 @@ class ChunkedDecoder:
 
     def _trailer(self, data: bytes, at: int, out: list[bytes]) -> int | None:
         if data.startswith(b"\r\n", at):
-            return self._finish(data, at + 2)
+            self._finish(data, at + 2)
+            return None
         end = data.find(b"\r\n\r\n", at)
         if end < 0:
             self._keep(data, at)
@@ -155,7 +156,8 @@ class ChunkedDecoder:
         fields = split_fields(data[at:end + 4], self.TRAILER_FIELDS)
         self.trailers = b"".join(
             b"%b: %b\r\n" % (name, value) for name, value in fields if not _NO_TRAILER.fullmatch(name))
-        return self._finish(data, end + 4)
+        self._finish(data, end + 4)
+        return None
 
     def _finish(self, data: bytes, at: int) -> None:
         self.rest = data[at:]

@@ -18,7 +18,8 @@ _VISIBLE = re.compile(rb"[\x21\x22\x24-\x7e]+")
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*)([^?]*)((?:\?.*)?)")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _SUSPECT = re.compile(rb"//|/\.|\\|%2[fF]|%5[cC]|%2[eE]")
-_AUTHORITY = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(?::([0-9]{0,5}))?")
+_AUTHORITY = re.compile(
+    rb"(\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&*+;=-]|%[0-9A-Fa-f]{2})+)(?::([0-9]{0,5}))?")
 
 
 class Target:
@@ -123,8 +124,8 @@ def merge_slashes(path: bytes) -> bytes:
 def valid_authority(authority: bytes) -> bool:
     """Whether this is a host with an optional port (RFC 9110 section 7.2), nothing around it.
 
-    Of reg-name only the unreserved characters are taken: no host name in use needs more, and
-    applications paste this value into links.
+    Of reg-name (RFC 3986 section 3.2.2) all is taken but comma, quote and parentheses: a comma is
+    how two values are joined, and applications paste this value into links.
     """
     match = _AUTHORITY.fullmatch(authority)
     if match is None:
