@@ -8,7 +8,7 @@ from collections.abc import Sized
 from typing import TYPE_CHECKING
 
 from proxy.cli.configuration import load_config
-from proxy.process import descriptors
+from proxy import descriptors
 
 if TYPE_CHECKING:
     from proxy.config.schema import Config

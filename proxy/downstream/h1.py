@@ -91,14 +91,21 @@ class H1Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         phase = self.phase
         if phase == HEAD:
+            if self.paused:
+                self._hold(data)
+                return
             self.held = self.held + data if self.held else data
             self.advance()
         elif phase == BODY:
             self._body(data)
         elif phase == WAIT:
-            self.held += data
-            if len(self.held) > HELD_MOST:
-                self.stop_reading()
+            self._hold(data)
+
+    def _hold(self, data: bytes) -> None:
+        """Keep what comes too early; past a bound it stays in the socket, and the client waits."""
+        self.held += data
+        if len(self.held) > HELD_MOST:
+            self.stop_reading()
 
     def eof_received(self) -> bool:
         """The client will send no more; while an answer is due that means it is gone.
@@ -124,6 +131,8 @@ class H1Connection(asyncio.Protocol):
         self.deadline = self._phase_deadline()
         if self.exchange is not None:
             self.exchange.fast()
+        elif self.phase == HEAD:
+            self._go_on()
 
     def _phase_deadline(self) -> float:
         settings = self.switch.runtime.settings
@@ -133,6 +142,15 @@ class H1Connection(asyncio.Protocol):
             return monotonic() + (settings.head_timeout if self.held else settings.keep_alive_timeout)
         return monotonic() + LINGER_SECONDS if self.phase in (LINGER, CLOSING) else NEVER
 
+    def _go_on(self) -> None:
+        """Take the next request, unless the client has yet to take earlier answers."""
+        if self.paused:
+            return
+        if not self.reading:
+            self.start_reading()
+        if self.held:
+            self.advance()
+
     # Heads.
 
     def advance(self) -> None:
@@ -141,7 +159,7 @@ class H1Connection(asyncio.Protocol):
             return
         self._advancing = True
         try:
-            while self.phase == HEAD and self.held and self._take_request():
+            while self.phase == HEAD and self.held and not self.paused and self._take_request():
                 pass
         except RequestError as error:
             self.refuse(error)
@@ -287,10 +305,8 @@ class H1Connection(asyncio.Protocol):
                 self.phase = HEAD
                 if not self.paused:
                     self.deadline = monotonic() + self.switch.runtime.settings.keep_alive_timeout
-                if not self.reading:
-                    self.start_reading()
-                if self.held:
-                    self.advance()
+                if self.held or not self.reading:
+                    self._go_on()
             else:
                 self.end(linger=bool(self.held))
         else:

@@ -109,7 +109,10 @@ class H1Exchange(Exchange):
         if data and not self._silent:
             self.sent = len(data)
             lines += chunk(data) if self._chunked else data
-        self._connection.transport.write(lines)
+        connection = self._connection
+        connection.transport.write(lines)
+        if connection.paused:
+            self.slow()
 
     def _compose(self, head: ResponseHead) -> bytes:
         """The head with what depends on this connection."""

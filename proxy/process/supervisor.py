@@ -19,7 +19,7 @@ import sys
 
 from proxy.config.schema import Config
 from proxy.observe import logs
-from proxy.process import descriptors
+from proxy import descriptors
 from proxy.process.control import channel_pair
 from proxy.process.crew import Slot, WorkerProcess
 from proxy.process.fork import describe_end, fork_child

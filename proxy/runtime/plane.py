@@ -16,7 +16,7 @@ from proxy.downstream.listener import Gate, Listener
 from proxy.downstream.switch import Switch
 from proxy.http.addresses import AddressSet
 from proxy.observe.access_log import AccessLog
-from proxy.process.descriptors import connection_capacity
+from proxy.descriptors import connection_capacity
 from proxy.runtime.build import build
 
 

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from proxy.process import descriptors
-from proxy.process.descriptors import connection_capacity, shortage
+from proxy import descriptors
+from proxy.descriptors import connection_capacity, shortage
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_shortage_says_what_happens(nofile):
 
 def test_the_soft_limit_is_raised_to_the_hard_one():
     program = (
-        "import resource as r; from proxy.process.descriptors import raise_limit\n"
+        "import resource as r; from proxy.descriptors import raise_limit\n"
         "hard = r.getrlimit(r.RLIMIT_NOFILE)[1]\n"
         "r.setrlimit(r.RLIMIT_NOFILE, (100, hard)); raise_limit()\n"
         "print(r.getrlimit(r.RLIMIT_NOFILE) == (hard, hard))"
