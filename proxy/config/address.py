@@ -50,7 +50,7 @@ class Address:
         if match := re.match(r"(https?|tcp|uwsgi)://", text):
             raise ValueError(f"is not an address; leave out {quoted(match[0])} {FORMS}")
         host, colon, port = text.rpartition(":")
-        if not colon:
+        if not colon or text.endswith("]"):
             raise ValueError(f"is not an address{_without_port(text)} {FORMS}")
         return cls(_host(host, port), _port(port))
 

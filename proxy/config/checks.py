@@ -70,9 +70,9 @@ def _redirect(route: Values) -> Iterator[Finding]:
 
 
 def _respond(respond: Values) -> Iterator[Finding]:
-    status = _text(respond.get("status"))
+    status = _text(respond.get("status"))  # RFC 9110 sections 6.4.1 and 15.3.6
     if status in ("204", "205", "304") and respond.get("body"):
-        yield ("respond", "body"), f"a response {status} has no body (RFC 9110 section 6.4.1)"
+        yield ("respond", "body"), f"a response with status {status} has no body"
 
 
 def paths_of(route: Values) -> list[str]:

@@ -54,8 +54,9 @@ def translate(error: ValidationError, document: Document) -> list[ConfigError]:
     errors = []
     for details in error.errors(include_url=False, include_context=False):
         loc = tuple(part for part in details["loc"] if part != KEY_ITSELF)
-        if (given := details["input"]) is not BROKEN:
-            errors.append(document.error(loc, _message(details["type"], details["msg"], loc, given)))
+        kind, given = details["type"], details["input"]
+        if given is not BROKEN or kind == "extra_forbidden":
+            errors.append(document.error(loc, _message(kind, details["msg"], loc, given)))
     return errors
 
 

@@ -156,7 +156,7 @@ class _Builder:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         if len(self._path) > DEEPEST:
-            raise self._stop(event, f"is nested more than {DEEPEST} levels deep")
+            raise self._stop(event, f"this is nested more than {DEEPEST} levels deep")
         if event.anchor:
             self._anchors[event.anchor] = None
         built = self._unnamed(event)
@@ -171,7 +171,7 @@ class _Builder:
         return built if event.implicit else self._tagged(event)
 
     def _stop(self, event: Any, message: str) -> _Stop:
-        del self._path[DEEPEST:]
+        self._path.clear()  # such a path tells nobody anything
         self._wrong(event, message)
         return _Stop()
 
@@ -184,9 +184,9 @@ class _Builder:
             return self._wrong(event, self._no_anchor(event.anchor))
         self._repeated += built.size
         if self._repeated > MOST_REPEATED:
-            raise self._stop(event, f"the aliases of this file stand for more than {MOST_REPEATED} values")
+            raise self._stop(event, f"the aliases up to here stand for more than {MOST_REPEATED} values")
         if len(self._path) + built.height > DEEPEST:
-            raise self._stop(event, f"is nested more than {DEEPEST} levels deep")
+            raise self._stop(event, f"this is nested more than {DEEPEST} levels deep")
         return built
 
     def _no_anchor(self, name: str) -> str:
@@ -245,7 +245,9 @@ class _Builder:
     def _key(self, event: Any, inside: Places) -> str | None:
         """The key's text; None, with an error, where it cannot be one."""
         if not isinstance(event, yaml.ScalarEvent):
+            self._path.append("?")
             self._node(event)
+            self._path.pop()
             self._wrong(event, "a key must be a word, not an alias, a list or a mapping")
             return None
         key: str = event.value

@@ -14,6 +14,8 @@ from proxy.config.address import ADDRESS_PATTERN, Address
 from proxy.config.rules import Json, Rule, text_of
 from proxy.config.wording import quoted, shown
 
+LONGEST_PATH = 250  # characters of a path that a message shows: its end is what matters
+
 
 def absolute(path: str, folder: Path) -> Path:
     """A path of the file made absolute. `..` stays: before it may stand a link."""
@@ -58,7 +60,7 @@ class Folder(Rule):
             return None
         text = text_of(value, "a folder")
         path = absolute(text, folder)
-        if not text or not path.is_dir():
+        if not text or not os.path.isdir(path):
             raise ValueError(f"{shown(value)} is not a folder{_what_is(path, text)}")
         need, done = (os.W_OK, "written to") if self.writable else (os.R_OK, "read")
         if not os.access(path, need | os.X_OK):
@@ -74,7 +76,7 @@ def _what_is(path: Path, text: str) -> str:
         return "; '~' has no meaning here, write the path out"
     if not text:
         return ""
-    return f"; {quoted(str(path))} {'is a file' if path.exists() else 'does not exist'}"
+    return f"; {quoted(str(path), LONGEST_PATH)} {'is a file' if os.path.exists(path) else 'does not exist'}"
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,10 @@ class LogPath(Rule):
         if text == "-":
             return text
         path = absolute(text, folder)
-        if not text or path.is_dir():
+        if not text or os.path.isdir(path):
             raise ValueError(f"{shown(value)} is not a file; '-' is the terminal")
-        if not path.parent.is_dir():
-            missing = quoted(str(path.parent))
+        if not os.path.isdir(path.parent):
+            missing = quoted(str(path.parent), LONGEST_PATH)
             raise ValueError(f"{shown(value)} cannot be written; there is no folder {missing}")
         return str(path)
 

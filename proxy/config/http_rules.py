@@ -141,9 +141,7 @@ class Condition(Rule):
 
     def decode(self, value: object, folder: Path) -> str | bool:
         if value is None:
-            raise ValueError(
-                "an empty value is no condition; write true (present), false (absent) or a value"
-            )
+            raise ValueError("an empty value is no condition; true is present, false is absent")
         text = text_of(value, "a condition (a value, ~regex, true or false)")
         if text.startswith("~"):
             check_regex(text)

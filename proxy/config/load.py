@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -85,9 +86,11 @@ def _unread(name: str, message: str) -> ConfigErrors:
 
 
 def _decoded(data: bytes, name: str) -> str:
+    data = data.removeprefix(BOM_UTF8)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode()
     except UnicodeDecodeError as error:
-        line, column = position(data[: error.start].decode("utf-8-sig", "replace"), error.start)
+        before = data[: error.start].decode()
+        line, column = position(before, len(before))
         message = f"the octet 0x{data[error.start]:02X} is not UTF-8"
         raise ConfigErrors([ConfigError(name, line, column, "", message)]) from None

@@ -267,7 +267,7 @@ class RouteConfig(Model):
     redirect: Annotated[RedirectConfig | None, NullIsAbsent()] = Field(
         None, description="Send the client elsewhere."
     )
-    respond: Annotated[RespondConfig | None, NullIsAbsent()] = Field(None, description="A fixed answer.")
+    respond: Annotated[RespondConfig | None, NullIsAbsent()] = Field(None, description="Give a fixed answer.")
 
 
 def _named(routes: list[RouteConfig]) -> list[RouteConfig]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 
 LONGEST = 60  # characters of a value that a message shows; longer ones get no suggestion either
 MOST_NAMES = 24  # names that a message lists
@@ -28,9 +29,9 @@ def shown(value: object) -> str:
     return quoted(value) if isinstance(value, str) else str(value)[:LONGEST]
 
 
-def quoted(text: str) -> str:
+def quoted(text: str, longest: int = LONGEST) -> str:
     """Text in quotes, on one line, cut where it is long."""
-    return repr(str(text[:LONGEST])) + ("..." if len(text) > LONGEST else "")
+    return repr(str(text[:longest])) + ("..." if len(text) > longest else "")
 
 
 def nearest(given: object, names: Iterable[str]) -> str:
@@ -38,6 +39,11 @@ def nearest(given: object, names: Iterable[str]) -> str:
     text = str(given).lower()
     if len(text) > LONGEST:
         return ""  # difflib is quadratic, and nobody mistypes that much
+    return _nearest(text, tuple(names))
+
+
+@lru_cache(64)  # one pool that was renamed may be named by a thousand routes
+def _nearest(text: str, names: tuple[str, ...]) -> str:
     by_lower = {name.lower(): name for name in names}
     close = get_close_matches(text, by_lower, n=1)
     return f"; did you mean {quoted(by_lower[close[0]])}?" if close else ""

@@ -17,6 +17,7 @@ _HINTS = (
     ("mapping values", r"^ ", "does this line begin in the same column as the keys beside it?"),
     ("expected <block end>", r"", "does this line begin in the same column as the keys beside it?"),
     ("did not find expected key", r"", "does this line begin in the same column as the keys beside it?"),
+    ("expected '-' indicator", r"", "does this line begin in the same column as the items beside it?"),
     ("could not find expected ':'", r"", "a key is followed by ': ' and its value"),
 )
 
@@ -24,8 +25,10 @@ _HINTS = (
 def explain(error: yaml.MarkedYAMLError, line: list[str]) -> str:
     """The parser's problem, where it was noticed, and a hint where one fits."""
     problem = (error.problem or "it cannot be read").replace("\n", " ")
-    began = error.context_mark
-    context = f" {error.context} that begins in line {began.line + 1}" if error.context and began else ""
+    began, noticed = error.context_mark, error.problem_mark
+    context = ""
+    if error.context and began and noticed and began.line != noticed.line:
+        context = f" {error.context} that begins in line {began.line + 1}"
     return f"this is not YAML: {problem}{context}{_hint(problem, line[0] if line else '')}"
 
 

@@ -1,0 +1,93 @@
+import pytest
+
+TOP = "listen: a:1\npools: {web: {endpoints: [a:1]}, api: {endpoints: [a:1]}}\nroutes:\n"
+
+
+def test_listeners_that_are_the_same(errors_of):
+    lines = errors_of(
+        "listen:\n  - LOCALHOST:80\n  - b:0\n  - b:0\n  - {address: localhost:080}\nroutes: [{respond: {}}]"
+    )
+    assert lines == [
+        "config.yaml:5:6: listen[3].address: 'localhost:80' is a listener already, see listen[0]"
+    ]
+
+
+def test_sockets_that_are_the_same(errors_of):
+    (line,) = errors_of("listen: ['unix:/a', 'unix:/b', 'unix:/a']\nroutes: [{respond: {}}]")
+    assert line.endswith("listen[2]: 'unix:/a' is a listener already, see listen[0]")
+
+
+def test_endpoints_that_are_the_same(errors_of):
+    pools = "pools: {web: {endpoints: ['[::1]:1', {address: '[0::1]:1'}]}}"
+    (line,) = errors_of(f"{pools}\nlisten: a:1\nroutes: [{{reverse_proxy: web}}]")
+    assert line.endswith("'[::1]:1' is an endpoint already, see pools.web.endpoints[0]")
+
+
+def test_an_endpoint_may_be_in_two_pools(read):
+    assert len(read(TOP + "- {reverse_proxy: web}").pools) == 2
+
+
+@pytest.mark.parametrize(
+    "route, error",
+    [
+        (
+            "{match: {path: /a}}",
+            "routes[0]: has no handler; give it one (reverse_proxy, static, redirect, respond)",
+        ),
+        (
+            "{respond: {}, reverse_proxy: web}",
+            "routes[0].respond: a second handler beside reverse_proxy; a route has one",
+        ),
+        ("{reverse_proxy: wbe}", "'wbe' is not a pool; did you mean 'web'? (web, api)"),
+        ("{reverse_proxy: ''}", "'' is not a pool (web, api)"),
+        ("{reverse_proxy: web, strip_prefix: true}", "strip_prefix: there is no prefix to strip"),
+        (
+            "{reverse_proxy: web, strip_prefix: true, match: {path: [/a, '~/*']}}",
+            "there is no prefix to strip",
+        ),
+        ("{respond: {}, strip_prefix: true}", "strip_prefix: means nothing beside respond"),
+        ("{respond: {}, buffer_request: false}", "buffer_request: means nothing beside respond"),
+        ("{redirect: {to: '/b/{rest}'}, match: {path: /a}}", "{rest} is what the * of match.path matched"),
+        ("{respond: {status: 204, body: x}}", "respond.body: a response with status 204 has no body"),
+    ],
+)
+def test_what_does_not_go_together(errors_of, route, error):
+    (line,) = errors_of(f"{TOP}- {route}")
+    assert line.startswith("config.yaml:4:")
+    assert error in line
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "{reverse_proxy: web, strip_prefix: true, match: {path: [/a, /b/*]}}",
+        "{redirect: {to: '/b/{rest}'}, match: {path: /a/*}}",
+        "{respond: {status: 204}}",
+        "{reverse_proxy: web, static: }",
+    ],
+)
+def test_what_does(read, route):
+    assert read(f"{TOP}- {route}").routes[0].name == "route 1"
+
+
+def test_names_of_pools(errors_of):
+    lines = errors_of(
+        'listen: a:1\npools: {" ": {endpoints: [a:1]}, "a\\nb": {endpoints: [a:1]}}\nroutes: [{respond: {}}]'
+    )
+    assert [line.split(": ", 2)[2] for line in lines] == [
+        "' ' is not a pool's name",
+        r"'a\nb' is not a pool's name",
+    ]
+
+
+def test_no_pools_at_all(errors_of):
+    (line,) = errors_of("listen: a:1\nroutes: [{reverse_proxy: web}]")
+    assert line.endswith("'web' is not a pool; the file has no pools")
+
+
+def test_one_renamed_pool_in_many_routes_is_quick_to_report(errors_of):
+    pools = "".join(f"  pool{number}: {{endpoints: [a:1]}}\n" for number in range(1000))
+    routes = "- {reverse_proxy: pol}\n" * 1000
+    lines = errors_of(f"listen: a:1\npools:\n{pools}routes:\n{routes}")
+    assert len(lines) == 1000
+    assert lines[0].endswith("... 976 more)")

@@ -1,0 +1,254 @@
+import pytest
+
+ROUTES = "routes: [{respond: {}}]\n"
+
+
+def at(line, column, rest):
+    return f"config.yaml:{line}:{column}: {rest}"
+
+
+def test_all_errors_at_once_in_the_files_order(errors_of):
+    text = """\
+listen: 127.0.0.1:99999
+timeout: {connect: 5s}
+timeouts:
+  connect: 5
+pools:
+  web:
+    strategy: roundrobin
+    endpoints: []
+routes:
+  - reverse_proxy: wbe
+  - static: {}
+limits:
+  headers: 1
+  headers: 2
+  connections: ${NONE}
+"""
+    assert errors_of(text) == [
+        at(1, 1, "listen: '127.0.0.1:99999' has the port 99999, which is out of range (1 to 65535)"),
+        at(
+            2, 1, "timeout: 'timeout' is not a key here; did you mean 'timeouts'? (listen, workers, "
+            "trusted_proxies, access_log, error_log, timeouts, limits, buffers, pools, routes)",
+        ),
+        at(4, 3, "timeouts.connect: 5 is not a duration; did you mean 5s? (250ms, 5s, 1m, 1h)"),
+        at(
+            7, 5, "pools.web.strategy: 'roundrobin' is not a strategy; did you mean 'round_robin'? "
+            "(round_robin, least_connections, ip_hash, random_two)",
+        ),
+        at(8, 5, "pools.web.endpoints: an empty list; give at least one"),
+        at(10, 5, "routes[0].reverse_proxy: 'wbe' is not a pool; did you mean 'web'? (web)"),
+        at(11, 5, "routes[1].static.root: is missing; The folder."),
+        at(14, 3, "limits.headers: 'headers' stands here and in line 13; only one can count"),
+        at(
+            15, 16, "limits.connections: NONE is not set in the environment; set it, "
+            "or write ${NONE:-default}",
+        ),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line, error",
+    [
+        ("workers: abc", "'abc' is not a whole number (1 to 1024), or auto for one per CPU"),
+        ("workers: Auto", "or auto for one per CPU; did you mean 'auto'?"),
+        ("workers: 1.5", "1.5 is not a whole number (1 to 1024), or auto for one per CPU"),
+        ("workers: 0", "0 is out of range (1 to 1024), or auto for one per CPU"),
+        ("workers: true", "true is not a whole number"),
+        ("workers: '2'", "'2' is not a whole number"),
+        ("trusted_proxies: 10.0.0.0/8", "'10.0.0.0/8' is not a list; a list of one is ['10.0.0.0/8']"),
+        ("trusted_proxies: {a: b}", "a mapping is not a list"),
+        ("trusted_proxies: [10.0.0.1/8]", "has bits behind its prefix; did you mean 10.0.0.0/8?"),
+        ("trusted_proxies: [10.0.0]", "'10.0.0' is not a network (10.0.0.0/8, 192.0.2.1, 2001:db8::/32)"),
+        ("trusted_proxies: [1]", "1 is not a network"),
+        ("access_log: true", "true is not a mapping (path:, format:)"),
+        ("access_log: {format: JSON}", "'JSON' is not a format; did you mean 'json'? (combined, json)"),
+        ("access_log: {path: none/a.log}", "'none/a.log' cannot be written; there is no folder '"),
+        ("access_log: {path: logs}", "'logs' is not a file"),
+        ("access_log: {path: ''}", "'' is not a file"),
+        ("error_log: {level: warn}", "'warn' is not a level; did you mean 'warning'?"),
+        ("error_log: {level: [info]}", "a list is not a level (debug, info, warning, error)"),
+        ("timeouts: 5s", "'5s' is not a mapping (request_head:, "),
+        ("timeouts: {send: null}", "an empty value is not a duration"),
+        ("timeouts: {send: 0s}", "'0s' is out of range (1ms to 3650d)"),
+        ("timeouts: {send: no}", "'no' is not a duration (250ms, 5s, 1m, 1h)"),
+        ("timeouts: {send: true}", "true is not a duration (250ms, 5s, 1m, 1h); put it in quotes: 'true'"),
+        ("limits: {request_head: 16KB}", "'16KB' is not a size; did you mean 16KiB?"),
+        ("limits: {request_head: 1}", "1 is out of range (64 to 16MiB)"),
+        ("limits: {request_body: []}", "a list is not a size"),
+        ("limits: {headers: 1e9}", "1e9 is not a whole number (1 to 10000)"),
+        ("buffers: {directory: none}", "'none' is not a folder; '"),
+        ("buffers: {directory: file}", "' is a file"),
+        ("buffers: {directory: ~/tmp}", "'~' has no meaning here"),
+        ("pools: [web]", "a list is not a mapping"),
+        ("pools: {web: }", "an empty value is not a mapping (strategy:, endpoints:, idle_connections:)"),
+        ("pools: {web: {endpoints: }}", "an empty value is not a list"),
+        ("pools: {web: {endpoints: [{}]}}", "address: is missing; host:port, [::1]:port or unix:/path."),
+        ("pools: {web: {endpoints: [8001]}}", "8001 is not an address; did you mean 127.0.0.1:8001?"),
+        ("pools: {web: {endpoints: [a:0]}}", "'a:0' has the port 0, which is out of range (1 to 65535)"),
+        ("pools: {web: {endpoints: [null]}}", "endpoints[0]: an empty value is not an address"),
+        ("pools: {web: {endpoints: [{address: a:1, weight: 0}]}}", "0 is out of range (1 to 1000)"),
+        (
+            "pools: {web: {endpoints: [{address: a:1, wieght: 1}]}}",
+            "did you mean 'weight'? (address, weight, protocol)",
+        ),
+        ("pools: {web: {endpoints: [a:1], idle_connections: 5}}", "5 is not a mapping (max:, timeout:)"),
+        ("admin: {address: a:1}", "admin: not in this release yet; leave the key out"),
+    ],
+)
+def test_what_is_wrong_with_a_value(errors_of, line, error):
+    (only,) = errors_of(f"{line}\nlisten: a:1\n{ROUTES}")
+    assert only.startswith("config.yaml:1:")
+    assert error in only
+
+
+@pytest.mark.parametrize(
+    "keys, error",
+    [
+        ("health_check: {path: /}", "pools.web.health_check"),
+        ("ejection: {failures: 3}", "pools.web.ejection"),
+        ("retry: {attempts: 2}", "pools.web.retry"),
+        ("queue: {size: 1}", "pools.web.queue"),
+        ("sticky: {cookie: lb}", "pools.web.sticky"),
+        ("app: {wsgi: 'a:b'}", "pools.web.app"),
+        ("endpoints: [{address: a:1, max_connections: 1}]", "pools.web.endpoints[0].max_connections"),
+        ("endpoints: [{address: a:1, backup: true}]", "pools.web.endpoints[0].backup"),
+        ("endpoints: [{address: a:1, resolve: true}]", "pools.web.endpoints[0].resolve"),
+    ],
+)
+def test_what_is_not_in_this_release(errors_of, keys, error):
+    endpoints = "" if "endpoints" in keys else ", endpoints: [a:1]"
+    (only,) = errors_of(f"pools: {{web: {{{keys}{endpoints}}}}}\nlisten: a:1\n{ROUTES}")
+    assert only.endswith(f": {error}: not in this release yet; leave the key out")
+
+
+def test_uwsgi_is_not_in_this_release(errors_of):
+    (only,) = errors_of(
+        f"pools: {{web: {{endpoints: [{{address: a:1, protocol: uwsgi}}]}}}}\nlisten: a:1\n{ROUTES}"
+    )
+    assert only.endswith("'uwsgi' is not a protocol of this release (http)")
+
+
+@pytest.mark.parametrize(
+    "listener", ["{address: a:1, tls: {certificate: c}}", "{address: a:1, proxy_protocol: true}"]
+)
+def test_listeners_that_are_not_in_this_release(errors_of, listener):
+    (only,) = errors_of(f"listen: {listener}\n{ROUTES}")
+    assert only.endswith("not in this release yet; leave the key out")
+
+
+@pytest.mark.parametrize(
+    "route, error",
+    [
+        ("5", "routes[0]: 5 is not a mapping (name:, match:, "),
+        ("{match: /a, respond: {}}", "routes[0].match: '/a' is not a mapping (host:, path:, "),
+        ("{match: {path: a/*}, respond: {}}", "path: 'a/*' is not a path; did you mean '/a/*'?"),
+        ("{match: {path: '/a*'}, respond: {}}", "path: '/a*' has a '*' that is not its whole last part"),
+        ("{match: {path: ['/*/a']}, respond: {}}", "path[0]: '/*/a' has a '*' that is not"),
+        ("{match: {path: '~('}, respond: {}}", "'~(' is not a regular expression: missing ), unterminated"),
+        ("{match: {path: '~* ^/a'}, respond: {}}", "no space or '*' follows the '~'"),
+        ("{match: {path: '/a?b'}, respond: {}}", "has '?' in it, which no path has; match.query"),
+        ("{match: {path: '/a b'}, respond: {}}", "has ' ' in it, which no path has"),
+        ("{match: {path: []}, respond: {}}", "path: an empty list matches nothing; leave the key out"),
+        ("{match: {path: null}, respond: {}}", "path: an empty value is not a path"),
+        (
+            "{match: {host: 'https://a.example:80/x'}, respond: {}}",
+            "is not a host; did you mean 'a.example'?",
+        ),
+        ("{match: {host: 'a.*'}, respond: {}}", "'a.*' is not a host (www.example.com, *.example.com)"),
+        ("{match: {host: ['a..b']}, respond: {}}", "host[0]: 'a..b' is not a host"),
+        ("{match: {method: get}, respond: {}}", "'get' is not a method; did you mean 'GET'?"),
+        ("{match: {method: 'A B'}, respond: {}}", "'A B' is not a method"),
+        ("{match: {client: localhost}, respond: {}}", "client: 'localhost' is not a network"),
+        ("{match: {header: {'X Y': 1}}, respond: {}}", "header.'X Y': 'X Y' is not a header's name"),
+        ("{match: {header: {X: '~('}}, respond: {}}", "header.X: '~(' is not a regular expression"),
+        (
+            "{match: {query: {q: null}}, respond: {}}",
+            "query.q: an empty value is no condition; true is present",
+        ),
+        ("{match: {query: {q: [a]}}, respond: {}}", "query.q: a list is not a condition"),
+        ("{match: {pth: /a}, respond: {}}", "match.pth: 'pth' is not a key here; did you mean 'path'?"),
+        ("{static: ./public}", "static: './public' is not a mapping (root:, max_age:"),
+        ("{static: {root: none}}", "static.root: 'none' is not a folder; '"),
+        ("{static: {root: ''}}", "static.root: '' is not a folder"),
+        ("{static: {root: public, index: [a/b]}}", "index[0]: 'a/b' is not a file's name (index.html)"),
+        ("{static: {root: public, hidden: yes}}", "'yes' is not true or false; did you mean true?"),
+        ("{static: {root: public, hidden: 1}}", "1 is not true or false"),
+        ("{static: {root: public, max_age: 1y}}", "'1y' is not a duration"),
+        ("{redirect: {}}", "redirect.to: is missing; A path or URL"),
+        ("{redirect: {to: ''}}", "redirect.to: is empty"),
+        ("{redirect: {to: /a b}}", "has ' ' in it, which a URL cannot have; did you mean '/a%20b'?"),
+        ('{redirect: {to: "/a\\r\\nX: y"}}', r"has '\r' in it, which a URL cannot have"),
+        (
+            "{redirect: {to: /{pth}}}".replace("/{pth}", "'/{pth}'"),
+            "'{pth}' in it, which is no placeholder; did you mean 'path'?",
+        ),
+        (
+            "{redirect: {to: '/{'}}",
+            "has '{' in it, which is no placeholder (path, query, host, scheme, rest)",
+        ),
+        ("{redirect: {to: /a, status: 300}}", "300 is not a redirect's status (301, 302, 303, 307, 308)"),
+        ("{respond: {status: 100}}", "100 is not a status (200 to 599)"),
+        ("{respond: {status: ok}}", "'ok' is not a status (200 to 599)"),
+        ("{respond: {body: true}}", "true is not text; put it in quotes: 'true'"),
+        ("{respond: {body: [a]}}", "a list is not text"),
+        ("{respond: {headers: [a]}}", "headers: a list is not a mapping"),
+        ('{respond: {headers: {X: "a\\r\\nb"}}}', r"has '\r' in it, which a header cannot carry"),
+        ("{respond: {headers: {X: é}}}", "has 'é' in it, which a header cannot carry"),
+        ("{respond: {headers: {Content-Length: 1}}}", "the proxy sets 'Content-Length' itself"),
+        ("{respond: {headers: {content-type: a/b}}}", "has a key of its own here: content_type"),
+        ('{respond: {content_type: "a\\nb"}}', "which a header cannot carry"),
+        ("{respond: {}, limits: {request_body: 0}}", "0 is out of range (1 to 1048576GiB)"),
+        ("{respond: {}, limits: {headers: 5}}", "limits.headers: 'headers' is not a key here (request_body)"),
+    ],
+)
+def test_what_is_wrong_with_a_route(errors_of, route, error):
+    (only,) = errors_of(f"listen: a:1\nroutes:\n- {route}\n")
+    assert only.startswith("config.yaml:3:")
+    assert error in only
+
+
+@pytest.mark.parametrize(
+    "text, error",
+    [
+        ("", "the file is empty; a configuration is a mapping with at least the keys listen and routes"),
+        ("# nothing\n", "the file is empty; a configuration is"),
+        ("- a", "the file holds a list; a configuration is"),
+        ("just words", "the file holds 'just words'; a configuration is"),
+    ],
+)
+def test_files_that_are_no_configuration(errors_of, text, error):
+    (only,) = errors_of(text)
+    assert only.startswith(at(1, 1, error))
+
+
+def test_what_must_not_be_missing(errors_of):
+    assert errors_of("workers: 1") == [
+        at(1, 1, "listen: is missing; Where clients connect: one address or a list."),
+        at(1, 1, "routes: is missing; Read from the top; the first that matches answers."),
+    ]
+
+
+def test_what_must_not_be_empty(errors_of):
+    assert errors_of("listen: []\nroutes: []") == [
+        at(1, 1, "listen: an empty list matches nothing; leave the key out, or give at least one"),
+        at(2, 1, "routes: an empty list; give at least one"),
+    ]
+
+
+def test_errors_inside_what_an_alias_repeats_name_both_paths(errors_of):
+    lines = errors_of(
+        "listen: a:1\npools:\n  a: &p\n    strategy: x\n    endpoints: [a:1]\n  b: *p\n" + ROUTES
+    )
+    assert [line.split(": ")[:2] for line in lines] == [
+        ["config.yaml:4:5", "pools.a.strategy"],
+        ["config.yaml:4:5", "pools.b.strategy"],
+    ]
+
+
+def test_a_broken_value_is_reported_once(errors_of):
+    route = "{reverse_proxy: '${B}', strip_prefix: '${C}', match: {path: '${D}'}}"
+    lines = errors_of(f"listen: ${{A}}\npools: !x {{}}\nroutes: [{route}]")
+    assert [line.split(": ")[1] for line in lines] == [
+        "listen", "pools", "routes[0].reverse_proxy", "routes[0].strip_prefix", "routes[0].match.path",
+    ]  # fmt: skip

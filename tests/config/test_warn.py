@@ -1,0 +1,56 @@
+import pytest
+
+from proxy.config.load import warnings_of
+
+
+def warnings(read, *matches):
+    routes = "".join(f"  - {{match: {{{match}}}, respond: {{}}}}\n" for match in matches)
+    return list(warnings_of(read(f"listen: a:1\nroutes:\n{routes}")))
+
+
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        ("", "path: /a"),
+        ("", "host: a.example"),
+        ("path: /*", ""),
+        ("path: /a/*", "path: /a/b/*"),
+        ("path: /a/*", "path: /a/"),
+        ("path: [/b, /a/*]", "path: [/a/x, /b], method: GET"),
+        ("path: '~^/a'", "path: '~^/a', host: a.example"),
+        ("path: /a", "path: /a"),
+    ],
+)
+def test_routes_that_never_answer(read, first, second):
+    assert warnings(read, first, second) == [
+        "config.yaml:4:5: routes[1]: never answers: routes[0] ('route 1') takes all of it before"
+    ]
+
+
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        ("path: /a", ""),
+        ("path: /a/*", "path: /a"),
+        ("path: /a/*", "path: [/a/b, /c]"),
+        ("path: /a/*", "path: /ab/*"),
+        ("path: /a/*", "path: '~^/a/'"),
+        ("path: /a/*", "host: a.example"),
+        ("path: /*, method: GET", "path: /a"),
+        ("host: a.example", "host: b.example"),
+        ("header: {X: true}", ""),
+        ("query: {q: true}", ""),
+        ("client: 10.0.0.0/8", ""),
+    ],
+)
+def test_routes_that_do(read, first, second):
+    assert warnings(read, first, second) == []
+
+
+def test_pools_that_nothing_uses(read, good):
+    config = read(good.replace("{web:", "{spare: {endpoints: [a:1]}, web:"))
+    assert warnings_of(config) == ("config.yaml:2:9: pools.spare: no route uses this pool",)
+
+
+def test_a_good_file_has_none(read, good):
+    assert warnings_of(read(good)) == ()
