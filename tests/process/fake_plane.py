@@ -67,15 +67,11 @@ class ShortLived(FakePlane):
         asyncio.get_running_loop().call_later(0.01, os._exit, 3)
 
 
-class Stuck(FakePlane):
-    async def drain(self, seconds):
-        await asyncio.Event().wait()
-
-
 class Deaf(FakePlane):
-    """Ends neither by `drain` nor by `stop`."""
+    """Ends neither by `drain` nor by `stop`, once it has heard of the former."""
 
     async def drain(self, seconds):
+        os.write(2, b"deaf\n")
         while True:
             try:
                 await asyncio.Event().wait()
@@ -83,7 +79,7 @@ class Deaf(FakePlane):
                 continue
 
 
-KINDS = {kind.__name__: kind for kind in (FakePlane, Broken, ShortLived, Stuck, Deaf)}
+KINDS = {kind.__name__: kind for kind in (FakePlane, Broken, ShortLived, Deaf)}
 
 if __name__ == "__main__":
     file, kind = [*sys.argv[1:], "FakePlane"][:2]

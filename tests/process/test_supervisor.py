@@ -177,7 +177,7 @@ def test_a_worker_that_ends_by_no_word_is_killed(write):
     with fake(write(), "Deaf") as proxy:
         proxy.ready()
         proxy.signal(signal.SIGTERM)
-        proxy.line("stopping")
+        proxy.line("^deaf$")
         proxy.signal(signal.SIGTERM)
         assert "does not end: killed" in proxy.line("worker")
         assert proxy.status() == 0

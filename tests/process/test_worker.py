@@ -100,7 +100,8 @@ async def test_a_failure_is_told_and_logged(start, caplog, error, traceback):
     assert await worker.hears() == ("failed", f"{type(error).__name__}: a\\nb")
     assert await worker.status() == 1
     assert worker.calls == ["close"]
-    assert bool(caplog.records[-1].exc_info) is traceback
+    (record,) = (record for record in caplog.records if record.name == "proxy.worker")
+    assert bool(record.exc_info) is traceback
 
 
 def test_uvloop_unless_told_otherwise(monkeypatch):
