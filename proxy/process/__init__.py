@@ -3,7 +3,6 @@
     supervisor.py   binds, starts, watches, replaces, ends        crew.py   what it knows of its workers
     fork.py         from one process to two                        worker.py   loop + data plane
     sockets.py      listening sockets, messages for people         control.py  what the two tell each other
-    descriptors.py  how many connections the open-file limit allows
 
 Rules: everything is bound before anything is started; a worker's death loses no queued connection;
 a supervisor's death ends its workers.
