@@ -27,6 +27,10 @@ OWN_FIELDS: Final = frozenset(
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")
 _OF_URL = re.compile(r"(?:\w+://)?([^/:]*)(?::\d+)?(?:/.*)?", re.DOTALL)
+# The beginning of a URL: where a host must come next, and where one may still go on. Browsers take
+# any number of slashes behind a scheme for two.
+_HOST_NEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/*|//+")
+_HOST_OPEN = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:/*|//+)?[^/?#]*")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}|[{}]")
 
 
@@ -204,10 +208,25 @@ class RedirectTarget(Rule):
                 near = nearest(match[1], PLACEHOLDERS) if match[1] else ""
                 end = f"which is no placeholder{near}{choices(PLACEHOLDERS)}"
                 raise ValueError(f"{shown(value)} has {quoted(match[0])} in it, {end}")
+        if chooser := _chooser_of_host(text):
+            raise ValueError(f"{shown(value)} lets the client choose the host: {chooser} stands in its place")
         return text
 
     def json(self) -> Json:
         return {"type": "string", "minLength": 1}
+
+
+def _chooser_of_host(target: str) -> str:
+    """A placeholder that would be the host, which no part of a request's target may become."""
+    before = ""  # what comes before it, with the least that other placeholders can be
+    for part in re.split(r"(\{\w+\})", target.replace("?{query}", "")):
+        if part in ("{path}", "{query}", "{rest}"):
+            if _HOST_NEXT.fullmatch(before):
+                return part
+            before += "/" if _HOST_OPEN.fullmatch(before) else ""  # the handler puts it there
+        else:
+            before += {"{host}": "h", "{scheme}": "http"}.get(part, part)
+    return ""
 
 
 @dataclass(frozen=True)
