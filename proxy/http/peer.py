@@ -29,7 +29,8 @@ class Peer:
         trusted: its word on who the client is, is believed.
     """
 
-    __slots__ = ("_block", "_host", "_lines", "_trust", "address", "authority", "port", "scheme", "trusted")
+    __slots__ = (
+        "_block", "_host", "_lines", "_own", "_trust", "address", "authority", "port", "scheme", "trusted")
 
     def __init__(self, address: str, port: int, scheme: str, authority: bytes, trust: Trust) -> None:
         self.address = address
@@ -41,6 +42,7 @@ class Peer:
         self._block: HeaderBlock | None = None
         self._host = b""
         self._lines = b""
+        self._own = b""
 
     def client_of(self, block: HeaderBlock) -> str:
         """The client's address: the peer, or the last untrusted one that trusted proxies name."""
@@ -56,11 +58,13 @@ class Peer:
         """Every field line to forward but framing and `X-Request-ID`, with Host first."""
         if block is self._block and host == self._host:
             return self._lines
+        if host != self._host or self.trusted:
+            self._host = host
+            self._own = self._forwarded_lines(block, host)
         self._block = block
-        self._host = host
         via = block.get(b"via")
         self._lines = b"Host: %b\r\n%b%bVia: %b\r\n" % (
-            host, block.lines, self._forwarded_lines(block, host), via + b", " + VIA if via else VIA)
+            host, block.lines, self._own, via + b", " + VIA if via else VIA)
         return self._lines
 
     def origin_for(self, block: HeaderBlock, host: bytes) -> tuple[bytes, bytes]:

@@ -17,9 +17,9 @@ import selectors
 import signal
 import sys
 
+from proxy import descriptors
 from proxy.config.schema import Config
 from proxy.observe import logs
-from proxy import descriptors
 from proxy.process.control import channel_pair
 from proxy.process.crew import Slot, WorkerProcess
 from proxy.process.fork import describe_end, fork_child

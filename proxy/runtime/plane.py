@@ -12,11 +12,11 @@ from collections.abc import Iterable
 
 from proxy.clock import DeadlineWheel
 from proxy.config.schema import Config
+from proxy.descriptors import connection_capacity
 from proxy.downstream.listener import Gate, Listener
 from proxy.downstream.switch import Switch
 from proxy.http.addresses import AddressSet
 from proxy.observe.access_log import AccessLog
-from proxy.descriptors import connection_capacity
 from proxy.runtime.build import build
 
 

@@ -57,8 +57,8 @@ class Runtime:
                 spawn(exchange.loop, _see_through(exchange, work))
         except RequestError as error:
             exchange.refuse(error.status, close=error.close)
-        except Exception:
-            _broken(exchange)
+        except Exception as error:
+            _broken(exchange, error)
 
     def _answered_here(self, exchange: Exchange) -> bool:
         """Max-Forwards at zero: the last one to answer is us (RFC 9110 section 7.6.2)."""
@@ -81,12 +81,12 @@ async def _see_through(exchange: Exchange, work: Awaitable[None]) -> None:
         await work
     except RequestError as error:
         exchange.refuse(error.status, close=error.close)
-    except Exception:
-        _broken(exchange)
+    except Exception as error:
+        _broken(exchange, error)
 
 
-def _broken(exchange: Exchange) -> None:
+def _broken(exchange: Exchange, error: Exception) -> None:
     """A defect of ours: the client gets a plain 500 and the log everything."""
-    log.error("%s %s failed inside the proxy", exchange.method.decode("latin-1"), exchange.route or "(no route)",
-              exc_info=True)
+    log.error("%s on %s failed inside the proxy", exchange.method.decode("latin-1"), exchange.route,
+              exc_info=error)
     exchange.refuse(500, close=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from proxy.http.addresses import AddressSet
@@ -26,6 +26,9 @@ def test_a_lookup_is_what_ipaddress_says(networks, address):
 @given(st.lists(NETWORKS, min_size=1, max_size=8), st.data())
 def test_both_ends_of_a_network_are_in_it(networks, data):
     chosen = ip_network(data.draw(st.sampled_from(networks)), strict=False)
+    # `::/80` ends in IPv4-mapped addresses, and those are looked up as IPv4.
+    assume(chosen.version == 4 or (chosen.broadcast_address.ipv4_mapped is None) ==
+           (chosen.network_address.ipv4_mapped is None))
     addresses = AddressSet(networks)
     assert str(chosen.network_address) in addresses
     assert str(chosen.broadcast_address) in addresses
