@@ -116,7 +116,7 @@ class _Builder:
         self._name = name
         self._text = text
         self._environ = environ
-        self._events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
+        self._events: Iterator[Any] = iter(_LOADER(text).get_event, None)
         self._anchors: dict[str, Built | None] = {}  # None: not yet at its end
         self._path: list[Key] = []
         self._repeated = 0

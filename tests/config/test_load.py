@@ -93,9 +93,12 @@ def test_a_large_file_is_quick(good):
         for n in range(1000)
     )
     text = f"listen: a:1\npools:\n  web:\n    endpoints:\n{endpoints}routes:\n{routes}"
-    loads(text)  # whatever is only done once
-    began = time.process_time()
     config = loads(text)
-    seconds = time.process_time() - began
     assert (len(config.routes), len(config.pools["web"].endpoints)) == (1000, 500)
-    assert seconds < 0.3
+    assert min(cpu_seconds(text) for _ in range(3)) < 0.3  # 0.08 to 0.17 measured on a busy machine
+
+
+def cpu_seconds(text):
+    began = time.process_time()
+    loads(text)
+    return time.process_time() - began
