@@ -39,20 +39,24 @@ class _Client:
     errors: int = 0
 
     def run(self) -> None:
-        """Move bodies until the time is over; each one is finished."""
+        """Move one body, and more until the time is over; each one is finished."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        self._timed(connection)
         while time.monotonic() < self.end and self.errors < _FAILURES:
-            started = time.monotonic()
-            try:
-                whole = self._move(connection)
-            except (OSError, http.client.HTTPException):
-                whole = False
-                connection.close()  # the next request opens it again
-            if whole:
-                self.times.append(time.monotonic() - started)
-            else:
-                self.errors += 1
+            self._timed(connection)
         connection.close()
+
+    def _timed(self, connection: http.client.HTTPConnection) -> None:
+        started = time.monotonic()
+        try:
+            whole = self._move(connection)
+        except (OSError, http.client.HTTPException):
+            whole = False
+            connection.close()  # the next request opens it again
+        if whole:
+            self.times.append(time.monotonic() - started)
+        else:
+            self.errors += 1
 
     def _move(self, connection: http.client.HTTPConnection) -> bool:
         """One transfer; whether it was whole."""
