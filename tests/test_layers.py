@@ -23,7 +23,7 @@ LAYERS = (
     {"observe"},
     {"http", "config"},  # the schema takes the names of strategies from their registry
     {"wire", "balancing"},
-    {"errors", "clock", "tasks"},
+    {"errors", "clock", "tasks", "descriptors"},
 )
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 # Beside each other and yet apart: they meet in an exchange, or not at all.

@@ -101,19 +101,25 @@ class Listener:
 
     def _acceptable(self) -> None:
         for _ in range(BATCH):
-            if self._gate.full:
-                self._pause()
+            if not self._accept():
                 return
-            try:
-                sock, name = self.sock.accept()
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno in _NO_ROOM:
-                    self._out_of_descriptors(error)
-                    return
-                continue  # that client is gone again
-            self._admit(sock, name)
+
+    def _accept(self) -> bool:
+        """Take one connection from the queue; False when there is none, or no room."""
+        if self._gate.full:
+            self._pause()
+            return False
+        try:
+            sock, name = self.sock.accept()
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                self._out_of_descriptors(error)
+                return False
+            return True  # that client is gone again
+        self._admit(sock, name)
+        return True
 
     def _out_of_descriptors(self, error: OSError) -> None:
         log.warning("cannot accept for a moment: %s", error)
@@ -152,9 +158,9 @@ class Listener:
 
     async def drain(self, seconds: float) -> None:
         """Accept no more, let what runs finish for at most `seconds`, then close the rest."""
-        self._acceptable()  # whoever is in the queue already has been promised an answer
-        self._pause()
-        self.draining = True
+        while self._accept():
+            pass  # whoever is in the queue already has been promised an answer
+        self._stop_listening()
         emptied = asyncio.Event()
         self._empty = emptied.set
         await asyncio.sleep(0)  # let the last accepted ones arrive
@@ -167,10 +173,14 @@ class Listener:
                 log.warning("%d connections did not finish in time and are closed", len(self.connections))
         self.close()
 
-    def close(self) -> None:
-        """Close everything at once."""
+    def _stop_listening(self) -> None:
         self._pause()
         self.draining = True
+        self.sock.close()
+
+    def close(self) -> None:
+        """Close everything at once."""
+        self._stop_listening()
         for connection in list(self.connections):
             connection.transport.abort()
 
