@@ -48,7 +48,7 @@ def draw(results: Results, about: Mapping[str, str], path: Path) -> None:
         axes.set_yticklabels([])
     figure.suptitle(_title(about), fontsize=9, x=0.01, ha="left")
     handles, labels = _legend(results)
-    figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=9)
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
