@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, cast
 
 from proxy.clock import NEVER
 from proxy.downstream.h1_exchange import H1Exchange
+from proxy.downstream.intake import Intake
 from proxy.errors import RequestError
 from proxy.http.exchange import BodyReader
 from proxy.http.peer import Peer
 from proxy.http.prepared import Prepared, error_page
-from proxy.wire.h1 import ChunkedDecoder
 
 if TYPE_CHECKING:
     from proxy.downstream.listener import Listener
@@ -40,9 +40,8 @@ class H1Connection(asyncio.Protocol):
     """One transport. `held` is what was received and not yet taken."""
 
     __slots__ = (
-        "_advancing", "_blank", "_decoder", "_left", "_reader", "_received", "_timed", "_unsent", "deadline",
-        "exchange", "held", "keep", "listener", "loop", "paused", "peer", "phase", "reading", "switch",
-        "transport", "wheel")
+        "_advancing", "_blank", "_intake", "_timed", "_unsent", "deadline", "exchange", "held", "keep",
+        "listener", "loop", "paused", "peer", "phase", "reading", "switch", "transport", "wheel")
 
     transport: asyncio.Transport
 
@@ -62,10 +61,7 @@ class H1Connection(asyncio.Protocol):
         self._advancing = False
         self._blank = False
         self._timed = True  # the first head's time runs from the accept
-        self._reader: BodyReader | None = None
-        self._decoder: ChunkedDecoder | None = None
-        self._left = 0
-        self._received = 0
+        self._intake: Intake | None = None
         self._unsent = 0
 
     # What the transport tells us.
@@ -81,7 +77,7 @@ class H1Connection(asyncio.Protocol):
         self.wheel.forget(self)
         self.phase = CLOSING
         self.held = b""
-        self._reader = None
+        self._intake = None
         exchange = self.exchange
         self.exchange = None
         self.listener.closed(self)
@@ -231,69 +227,35 @@ class H1Connection(asyncio.Protocol):
 
     def begin_body(self, exchange: H1Exchange, reader: BodyReader) -> None:
         """Hand the body of the current exchange to `reader`, from what is held and what comes."""
-        self._reader = reader
-        self._received = 0
-        if exchange.body_length is None:
-            self._decoder = ChunkedDecoder()
-        else:
-            self._decoder = None
-            self._left = exchange.body_length
+        limit = exchange.body_limit if exchange.body_length != 0 else 0
+        self._intake = Intake(reader, exchange.body_length, limit)
         self.phase = BODY
-        if not self.paused:
-            self.deadline = self._phase_deadline()
         data, self.held = self.held, b""
-        if data:
-            self._body(data)
+        self._body(data)
 
     def _body(self, data: bytes) -> None:
         if not self.paused:
             self.deadline = monotonic() + self.switch.runtime.settings.body_timeout
+        intake = cast(Intake, self._intake)
         try:
-            if self._decoder is None:
-                self._sized_body(data)
-            else:
-                self._chunked_body(self._decoder, data)
+            done = intake.feed(data)
         except RequestError as error:
             self.fail(error)
         except OSError as error:
             log.error("cannot keep a request body: %s", error)
             self.fail(RequestError(503, "no room for the body"))
+        else:
+            if done and self.phase == BODY:
+                self._end_body(intake)
 
-    def _sized_body(self, data: bytes) -> None:
-        left = self._left
-        reader = cast(BodyReader, self._reader)
-        if len(data) < left:
-            self._left = left - len(data)
-            reader.body_data(data)
-            return
-        self._left = 0
-        if left:
-            reader.body_data(data[:left])
-        self._end_body(reader, data[left:], b"")
-
-    def _chunked_body(self, decoder: ChunkedDecoder, data: bytes) -> None:
-        payload = decoder.feed(data)
-        reader = cast(BodyReader, self._reader)
-        if payload:
-            self._received += len(payload)
-            exchange = cast(H1Exchange, self.exchange)
-            if self._received > exchange.body_limit:
-                raise RequestError(413, "the body is too long")
-            reader.body_data(payload)
-        if decoder.done:
-            self._end_body(reader, decoder.rest, decoder.trailers)
-
-    def _end_body(self, reader: BodyReader, rest: bytes, trailers: bytes) -> None:
-        if self.phase != BODY:
-            return  # the exchange ended while it read
+    def _end_body(self, intake: Intake) -> None:
         self.phase = WAIT
         if not self.paused:
             self.deadline = NEVER
-        self.held = rest
-        self._reader = self._decoder = None
-        exchange = cast(H1Exchange, self.exchange)
-        exchange.body_done = True
-        reader.body_end(trailers)
+        self.held = intake.rest
+        self._intake = None
+        cast(H1Exchange, self.exchange).body_done = True
+        intake.reader.body_end(intake.trailers)
 
     # Ends.
 
@@ -349,7 +311,7 @@ class H1Connection(asyncio.Protocol):
     def end(self, *, linger: bool) -> None:
         """Close once everything is written; reading on for a moment where the client may be sending."""
         self.held = b""
-        self._reader = self._decoder = None
+        self._intake = None
         if linger and self.transport.can_write_eof() and not self.transport.is_closing():
             self.phase = LINGER
             if not self.reading:

@@ -141,10 +141,10 @@ class H1Exchange(Exchange):
     def _put(self, data: bytes) -> None:
         """To the client, or behind what it has not taken yet."""
         connection = self._connection
+        if (self._outflow is None or self._outflow.empty) and (not connection.paused or self._stream):
+            connection.transport.write(data)
+            return
         if self._outflow is None:
-            if not connection.paused or self._stream:
-                connection.transport.write(data)
-                return
             settings = self._runtime.settings
             spool = Spool(settings.body_memory, settings.directory)
             self._outflow = Outflow(connection, spool, settings.body_file)

@@ -63,7 +63,7 @@ class Tunnel:
 class _Half(asyncio.Protocol):
     """One side's protocol: what it receives goes to the other side."""
 
-    __slots__ = ("_tunnel", "other", "received", "transport")
+    __slots__ = ("_ended", "_tunnel", "other", "received", "transport")
 
     other: _Half
 
@@ -71,6 +71,7 @@ class _Half(asyncio.Protocol):
         self._tunnel = tunnel
         self.transport = transport
         self.received = 0
+        self._ended = False
 
     def data_received(self, data: bytes) -> None:
         self._tunnel.moved()
@@ -78,11 +79,14 @@ class _Half(asyncio.Protocol):
         self.other.transport.write(data)
 
     def eof_received(self) -> bool:
-        other = self.other.transport
-        if other.is_closing():
+        """Pass the half-close on; after one from each side nothing can come any more."""
+        self._ended = True
+        other = self.other
+        if other.transport.is_closing() or other._ended:
+            self._tunnel.end()
             return False
-        if other.can_write_eof():
-            other.write_eof()
+        if other.transport.can_write_eof():
+            other.transport.write_eof()
         return True
 
     def pause_writing(self) -> None:
