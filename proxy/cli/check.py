@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sized
 from typing import TYPE_CHECKING
 
-from proxy.cli.configuration import load_config
 from proxy import descriptors
+from proxy.cli.configuration import load_config
 
 if TYPE_CHECKING:
     from proxy.config.schema import Config

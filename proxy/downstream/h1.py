@@ -334,6 +334,12 @@ class H1Connection(asyncio.Protocol):
         self.wheel.forget(self)
         self.start_reading()
 
+    def idle_for(self, now: float) -> float:
+        """Seconds since the last exchange; below zero while there is one."""
+        if self.phase != HEAD or self.held:
+            return -1.0
+        return now - (self.deadline - self.switch.runtime.settings.keep_alive_timeout)
+
     def drain(self) -> None:
         """Close now if idle, else after the current exchange."""
         self.keep = False

@@ -23,6 +23,7 @@ from proxy.tasks import spawn
 log = logging.getLogger("proxy.downstream")
 
 BATCH = 64          # connections accepted at one go, so that running exchanges are not starved
+TIDY_AFTER = 5.0    # seconds of idleness after which a connection shrinks to the least
 FULL_PAUSE = 0.25   # seconds until another look when descriptors have run out
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -144,6 +145,12 @@ class Listener:
             return
         if not admitted:
             connection.turn_away(error_page(429))
+
+    def tidy(self, now: float) -> None:
+        """Have connections that have been idle for a while give back what they remember."""
+        for connection in self.connections:
+            if connection.idle_for(now) > TIDY_AFTER:
+                connection.peer.forget()
 
     def opened(self, connection: H1Connection) -> None:
         self.connections.add(connection)

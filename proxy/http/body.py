@@ -67,7 +67,7 @@ class Spool:
     def read(self, offset: int, size: int) -> bytes:
         """At most `size` octets from `offset`; from memory they come as one piece."""
         if self._fd >= 0:
-            return os.pread(self._fd, size, offset)
+            return os.pread(self._fd, min(size, self.length - offset), offset)
         if len(self._chunks) != 1:
             self._chunks = [b"".join(self._chunks)]
         whole = self._chunks[0]

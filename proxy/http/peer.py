@@ -11,11 +11,12 @@ import ipaddress
 import re
 from collections.abc import Callable
 
-from proxy.wire.headers import VIA, HeaderBlock
+from proxy.wire.headers import TOKEN, VIA, HeaderBlock
 from proxy.wire.target import valid_authority
 
 Trust = Callable[[str], bool]
-_FORWARDED_PAIR = re.compile(rb"(?i)(for|proto|host)=(\"[^\"]*\"|[^;,\s]*)")
+# Every pair, the wanted ones and others: a quoted value may contain what looks like one.
+_FORWARDED_PAIR = re.compile(rb"(?<!" + TOKEN + rb")(" + TOKEN + rb"+)=(\"(?:[^\"\\]|\\.)*\"|[^;,\s\"]*)")
 
 
 class Peer:
@@ -59,13 +60,21 @@ class Peer:
         if block is self._block and host == self._host:
             return self._lines
         if host != self._host or self.trusted:
+            self._block = None  # its lines were for another host
             self._host = host
             self._own = self._forwarded_lines(block, host)
-        self._block = block
         via = block.get(b"via")
-        self._lines = b"Host: %b\r\n%b%bVia: %b\r\n" % (
+        lines = b"Host: %b\r\n%b%bVia: %b\r\n" % (
             host, block.lines, self._own, via + b", " + VIA if via else VIA)
-        return self._lines
+        if block.shared:
+            self._block = block
+            self._lines = lines
+        return lines
+
+    def forget(self) -> None:
+        """Give back the memory of what was remembered; the connection is idle."""
+        self._block = None
+        self._host = self._lines = self._own = b""
 
     def origin_for(self, block: HeaderBlock, host: bytes) -> tuple[bytes, bytes]:
         """Scheme and authority under which the client asked."""
@@ -107,14 +116,17 @@ def forwarded_chain(block: HeaderBlock) -> list[str]:
 
 
 def _address(text: bytes) -> str | None:
-    """`192.0.2.1`, `192.0.2.1:80`, `"[2001:db8::1]:80"` or `2001:db8::1` as an address."""
+    """`192.0.2.1`, `192.0.2.1:80`, `"[2001:db8::1]:80"` or `2001:db8::1` as an address.
+
+    Without its zone: that means something on one machine alone, and may be any text at all.
+    """
     bare = text.strip(b' \t"').decode("latin-1")
     if bare.startswith("["):
         bare = bare[1:].partition("]")[0]
     elif bare.count(":") == 1:
         bare = bare.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(bare))
+        return str(ipaddress.ip_address(bare.partition("%")[0]))
     except ValueError:
         return None
 

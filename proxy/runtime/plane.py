@@ -19,6 +19,8 @@ from proxy.http.addresses import AddressSet
 from proxy.observe.access_log import AccessLog
 from proxy.runtime.build import build
 
+TIDY_EVERY = 5.0  # seconds
+
 
 class DataPlane:
     """Serves a configuration on sockets that somebody else has bound.
@@ -41,6 +43,8 @@ class DataPlane:
         self._gate = Gate(connection_capacity(limits.connections), limits.connections_per_client)
         self._trust = AddressSet(config.trusted_proxies)
         self._listeners: list[Listener] = []
+        self._next_tidy = 0.0
+        self._wheel.every_tick(self._tidy)
 
     async def start(self, sockets: Iterable[tuple[object, socket.socket]]) -> None:
         """Serve on these listening sockets; each comes with the listener's configuration."""
@@ -55,6 +59,12 @@ class DataPlane:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
+
+    def _tidy(self, now: float) -> None:
+        if now >= self._next_tidy:
+            self._next_tidy = now + TIDY_EVERY
+            for listener in self._listeners:
+                listener.tidy(now)
 
     async def drain(self, seconds: float) -> None:
         """Accept no more, finish what runs within `seconds`, close the rest."""

@@ -87,7 +87,9 @@ class Disguise:
         return False
 
     def sees(self, lines: bytes) -> bool:
-        return self._suspects(lines) and any(p is not None and p.search(lines) for p in (self._found, self._domain, self._socket))
+        if not self._suspects(lines):
+            return False
+        return any(p is not None and p.search(lines) for p in (self._found, self._domain, self._socket))
 
     def rewrite(self, head: AnswerHead, scheme: bytes, host: bytes) -> ResponseHead:
         """`head` as if the application lived where the client asked for it."""
@@ -195,13 +197,15 @@ class AnswerMemo:
 
     COUNT = 2048
     LARGEST = 8192
+    OCTETS = 2 << 20
 
-    __slots__ = ("_heads", "_seen", "disguise", "find")
+    __slots__ = ("_heads", "_octets", "_seen", "disguise", "find")
 
     def __init__(self, disguise: Disguise) -> None:
         self.disguise = disguise
         self._heads: dict[bytes, AnswerHead] = {}
         self._seen: set[int] = set()
+        self._octets = 0
         self.find = self._heads.get
 
     def parse(self, raw: bytes) -> AnswerHead:
@@ -209,9 +213,11 @@ class AnswerMemo:
         key = hash(raw)
         if key in self._seen:
             if len(raw) <= self.LARGEST:
-                if len(self._heads) >= self.COUNT:
+                if len(self._heads) >= self.COUNT or self._octets > self.OCTETS:
                     self._heads.clear()
+                    self._octets = 0
                 self._heads[raw] = head
+                self._octets += len(raw)
         else:
             if len(self._seen) >= self.COUNT:
                 self._seen.clear()

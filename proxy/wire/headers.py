@@ -52,6 +52,7 @@ class _Names(dict[bytes, tuple[bytes, int]]):
     """Name as sent -> (lower case, DROP | FORWARD | CONDITION); bounded, for clients choose names."""
 
     COUNT = 4096
+    LONGEST = 64  # octets; the standard ones have at most 48
 
     def __missing__(self, name: bytes) -> tuple[bytes, int]:
         key = name.lower()
@@ -61,9 +62,10 @@ class _Names(dict[bytes, tuple[bytes, int]]):
             kind = DROP
         else:
             kind = FORWARD
-        if len(self) >= self.COUNT:
-            self.clear()
-        self[name] = key, kind
+        if len(name) <= self.LONGEST:
+            if len(self) >= self.COUNT:
+                self.clear()
+            self[name] = key, kind
         return key, kind
 
 
@@ -92,6 +94,7 @@ class HeaderBlock:
         expect: Expect is 100-continue.
         conditional: there is an If-* or Range field.
         request_id: a usable X-Request-ID, or empty.
+        shared: the memo has it, so whatever is made of it may be needed again.
 
     Raises:
         RequestError: two readers could take the section for different things.
@@ -99,7 +102,7 @@ class HeaderBlock:
 
     __slots__ = (
         "_fields", "chunked", "close", "conditional", "expect", "get", "host", "keep_alive", "length",
-        "lines", "request_id", "upgrade")
+        "lines", "request_id", "shared", "upgrade")
 
     def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         # 20 us for a browser's 15 fields with one thought per line, 7 us in this one loop.
@@ -115,6 +118,7 @@ class HeaderBlock:
                 lines.append(name + b": " + value + b"\r\n")
                 if kind == CONDITION:
                     conditional = True
+        self.shared = False
         self.get = fields.get  # by lower-case name, several lines joined (RFC 9110 section 5.3)
         self.conditional = conditional
         self.lines = b"".join(lines)
@@ -222,14 +226,16 @@ class HeaderMemo:
     """
 
     COUNT = 4096
-    LARGEST = 8192  # bytes; a longer section is parsed each time
+    LARGEST = 8192    # bytes; a longer section is parsed each time
+    OCTETS = 4 << 20  # bytes of raw sections; what is kept of them takes about three times that
 
-    __slots__ = ("_blocks", "_most", "_seen", "find")
+    __slots__ = ("_blocks", "_most", "_octets", "_seen", "find")
 
     def __init__(self, most_fields: int) -> None:
         self._most = most_fields
         self._blocks: dict[bytes, HeaderBlock] = {}
         self._seen: set[int] = set()
+        self._octets = 0
         self.find = self._blocks.get
 
     def parse(self, raw: bytes) -> HeaderBlock:
@@ -238,9 +244,12 @@ class HeaderMemo:
         key = hash(raw)
         if key in self._seen:
             if len(raw) <= self.LARGEST:
-                if len(self._blocks) >= self.COUNT:
+                if len(self._blocks) >= self.COUNT or self._octets > self.OCTETS:
                     self._blocks.clear()
+                    self._octets = 0
+                block.shared = True
                 self._blocks[raw] = block
+                self._octets += len(raw)
         else:
             if len(self._seen) >= self.COUNT:
                 self._seen.clear()
