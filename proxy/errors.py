@@ -32,11 +32,14 @@ class UpstreamError(Exception):
         reason: for the log; never shown to the client.
         status: 502, or 504 where a deadline passed.
         unsent: nothing of the request can have been executed, so any method may be tried elsewhere.
+        ours: we lack something (descriptors, memory); no endpoint is to blame, and none could help.
     """
 
-    def __init__(self, phase: str, reason: str, *, status: int = 502, unsent: bool = False) -> None:
+    def __init__(self, phase: str, reason: str, *, status: int = 502, unsent: bool = False,
+                 ours: bool = False) -> None:
         super().__init__(reason)
         self.phase = phase
         self.reason = reason
         self.status = status
         self.unsent = unsent
+        self.ours = ours

@@ -145,7 +145,8 @@ class Forwarding:
             connection = await connect(pool, endpoint)
         except UpstreamError as error:
             self._connecting = None
-            pool.connect_failed(endpoint, error.reason)
+            if not error.ours:
+                pool.connect_failed(endpoint, error.reason)
             self.answer_failed(error, received=False)
             return
         self._connecting = None
@@ -305,7 +306,7 @@ class Forwarding:
     def _may_try_again(self, error: UpstreamError, *, received: bool) -> bool:
         """Nothing was executed, or executing it twice is the same as once; and the body is still there."""
         exchange = self._exchange
-        if self._streaming:
+        if self._streaming or error.ours:
             return False
         if error.unsent:
             return self._has_other_endpoint()

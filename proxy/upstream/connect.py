@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import socket
 from functools import partial
@@ -15,6 +16,8 @@ from proxy.upstream.h1 import UpstreamConnection
 if TYPE_CHECKING:
     from proxy.upstream.pool import Pool
 
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
 Place = tuple[int, object]  # address family, and what `connect` takes
 
 
@@ -22,8 +25,8 @@ async def connect(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
     """A new connection to `endpoint`.
 
     Raises:
-        UpstreamError: refused, unreachable, unknown name, no descriptor left; 504 when it took
-            longer than `timeouts.connect`. Nothing of a request was sent.
+        UpstreamError: refused, unreachable, unknown name; 504 when it took longer than
+            `timeouts.connect`, 503 when no descriptor was left. Nothing of a request was sent.
     """
     try:
         async with asyncio.timeout(pool.timeouts.connect):
@@ -31,6 +34,8 @@ async def connect(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
     except TimeoutError:
         raise UpstreamError("connect", "no connection in time", status=504, unsent=True) from None
     except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise UpstreamError("connect", str(error), status=503, unsent=True, ours=True) from None
         raise UpstreamError("connect", str(error), unsent=True) from None
 
 

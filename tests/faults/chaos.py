@@ -95,6 +95,7 @@ class Origin:
         self.begun = Counter()  # by mark: heads that arrived, whatever became of them
         self.connections = 0    # open now
         self.busy = 0           # answers that are under way
+        self.answered = 0
         self.accepted = 0
         self._tasks = set()
 
@@ -141,6 +142,7 @@ class Connection:
             self.origin.busy += 1
             try:
                 goes_on = await self._answer(seen)
+                self.origin.answered += 1
             finally:
                 self.origin.busy -= 1
             if not goes_on:

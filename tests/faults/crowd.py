@@ -38,10 +38,14 @@ class Crowd:
         self.loop = asyncio.get_running_loop()
 
     async def __aenter__(self):
-        """Fifty at a time, so that the load beside it can be measured meanwhile."""
-        for first in range(0, self.count, 50):
-            await asyncio.gather(*(self._join(first + n) for n in range(min(50, self.count - first))))
+        await self._by_fifties(self._join, range(self.count))
         return self
+
+    async def _by_fifties(self, work, things):
+        """Fifty at a time, so that these are many clients and yet no flood."""
+        async with asyncio.timeout(60):
+            return [done for at in range(0, len(things), 50)
+                    for done in await asyncio.gather(*map(work, things[at:at + 50]))]
 
     async def __aexit__(self, *_):
         self.leave()
@@ -52,9 +56,17 @@ class Crowd:
         if self.buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.buffer)
         sock.setblocking(False)
-        async with asyncio.timeout(WAIT):
-            await self.loop.sock_connect(sock, self.place)
-            await self.loop.sock_sendall(sock, self.data)
+        await self.loop.sock_connect(sock, self.place)
+        await self.loop.sock_sendall(sock, self.data)
+
+    async def ask(self, request):
+        """What each got by one read after it asked."""
+
+        async def work(sock):
+            await self.loop.sock_sendall(sock, request)
+            return await self.loop.sock_recv(sock, 65536)
+
+        return await self._by_fifties(work, self.socks)
 
     async def send(self, data):
         async with asyncio.timeout(WAIT):
