@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from proxy.downstream.h1 import H1Connection
     from proxy.downstream.switch import Runtime
 
+GATHER = 16384  # octets from which two buffers are handed over rather than copied into one
 # How far the answer has come.
 NOTHING, STARTED, FINISHED, OVER = range(4)
 
@@ -66,7 +67,7 @@ class H1Exchange(Exchange):
         self._head_only = line.head_only
         self._state = NOTHING
         self._outflow: Outflow | None = None
-        self._chunked = self._silent = self._stalled = self._stream = False
+        self._chunked = False
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -88,16 +89,27 @@ class H1Exchange(Exchange):
         else:
             data = self._compose(head)
         if body and not self._head_only:
-            self.sent = len(body)
-            data += body
-        connection.transport.write(data)
-        self._end()
+            self.sent = sent = len(body)
+            if sent < GATHER:
+                connection.transport.write(data + body)
+            else:
+                connection.transport.writelines((data, body))
+        else:
+            connection.transport.write(data)
+        # What `_end` does, without its calls: 0.2 us of the 4 that a file from memory takes.
+        self._state = OVER
+        self.responder = None
+        log = self._runtime.log
+        if log is not None:
+            log.ended(self, monotonic())
+        connection.exchange_ended(self)
 
     def start(self, head: ResponseHead, data: bytes = b"", *, stream: bool = False) -> None:
         if self._state != NOTHING:
             return
         self._state = STARTED
         self._stream = stream
+        self._stalled = False
         self.status = head.status
         self._silent = self._head_only or not has_body(head.status)
         if head.length is None and not self._silent:
@@ -166,12 +178,14 @@ class H1Exchange(Exchange):
 
     def slow(self) -> None:
         """The client does not keep up."""
-        if self._stream and self._state == STARTED and self.responder is not None:
+        if self._state == STARTED and self._stream and self.responder is not None:
             self._stalled = True
             self.responder.pause()
 
     def fast(self) -> None:
         """The client takes octets again."""
+        if self._state == NOTHING:
+            return
         if self._outflow is not None:
             self._outflow.feed()
             if self._state == FINISHED and self._outflow.empty:
