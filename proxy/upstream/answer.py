@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from proxy.errors import RequestError, UpstreamError
 from proxy.http.prepared import ResponseHead
 from proxy.wire.headers import HOP_BY_HOP, LENGTH, split_fields
-from proxy.wire.status import has_body
+from proxy.wire.status import has_body, status_line
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?")
 _HIDDEN = frozenset((b"server", b"x-powered-by", b"via", b"proxy-authenticate", b"content-length"))
@@ -67,11 +67,11 @@ class Disguise:
                 if port == 80:
                     authorities.add(name)
                     marks.add("//")
-        self._found = _any_of(authorities, r"((?:https?:)?//)?(?:(?<![\w.-])|(?<=%%2f))(?:%s)(?![\w-]|\.\w|:\d)")
+        self._found = _any_of(authorities, r"((?:https?:)?//)?(?<![\w.-])(?:%s)(?![\w-]|\.\w|:\d)")
         self._domain = _any_of(hosts, r";[ \t]*domain=\.?(?:%s)(?=[ \t]*(?:;|\r))")
         self._socket = _any_of(sockets, "(?:%s)")
 
-        self._marks = tuple(mark.encode() for mark in sorted(marks)) + (b"omain=", b"OMAIN=")
+        self._marks = (*(mark.encode() for mark in sorted(marks)), b"omain=", b"OMAIN=")
         self._mark = re.compile(b"|".join(map(re.escape, self._marks)))
 
     def _suspects(self, lines: bytes) -> bool:
@@ -94,14 +94,22 @@ class Disguise:
     def rewrite(self, head: AnswerHead, scheme: bytes, host: bytes) -> ResponseHead:
         """`head` as if the application lived where the client asked for it."""
         lines = head.lines
-        if self._found is not None:
-            lines = self._found.sub(
-                lambda found: scheme + b"://" + host if b"//" in found[0] else host, lines)
-        if self._domain is not None:
+        if self._domain is not None:  # before an address on port 80 would become a host with a port
             lines = self._domain.sub(b"", lines)
-        if self._socket is not None:
-            lines = self._socket.sub(b"", lines)
+        if self._found is not None:
+            lines = self._found.sub(lambda found: _before(found[1], scheme) + host, lines)
+        if self._socket is not None and self._socket.search(lines):
+            first, *fields = lines.splitlines(keepends=True)
+            kept = [line for line in fields if not self._socket.search(line)]
+            lines = b"".join([status_line(head.status) if self._socket.search(first) else first, *kept])
         return ResponseHead(head.status, lines, head.length, dated=head.dated)
+
+
+def _before(found: bytes | None, scheme: bytes) -> bytes:
+    """What stands before the host instead of `http://`, `//` (also of `ws://`) or nothing."""
+    if found is None or found == b"//":
+        return found or b""
+    return scheme + b"://"
 
 
 def _names_of(host: str) -> set[str]:
@@ -133,7 +141,9 @@ def parse_answer(raw: bytes, disguise: Disguise) -> AnswerHead:
         pairs = split_fields(raw[end + 2:], MOST_FIELDS)
     except RequestError as error:
         raise UpstreamError("head", error.reason) from None
-    return _answer(raw[:end + 2], match[1] == b"0", int(match[2]), pairs, disguise)
+    # Clients may count on the space before the reason, which some applications leave out with it.
+    first = b"HTTP/1.1 %b %b\r\n" % (match[2], match[3] or b"")
+    return _answer(first, match[1] == b"0", int(match[2]), pairs, disguise)
 
 
 def _answer(first: bytes, old: bool, status: int, pairs: list[tuple[bytes, bytes]],
@@ -142,7 +152,7 @@ def _answer(first: bytes, old: bool, status: int, pairs: list[tuple[bytes, bytes
     options = {option.strip(b" \t").lower() for option in fields.get(b"connection", b"").split(b",")}
     chunked = _is_chunked(fields, old)
     length = _length(fields) if has_body(status) or status == 304 else None
-    lines = [b"HTTP/1.1" + first[8:]]
+    lines = [first]
     for name, value in pairs:
         key = name.lower()
         if not (key in _HIDDEN or key in HOP_BY_HOP or key in options

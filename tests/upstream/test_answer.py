@@ -1,0 +1,365 @@
+import pytest
+
+from proxy.errors import UpstreamError
+from proxy.upstream.answer import MOST_FIELDS, AnswerMemo, Disguise, parse_answer
+
+POOL = [("127.0.0.1", 8001), ("127.0.0.1", 8002), ("10.0.0.5", 9000), ("app.internal", 80),
+    ("2001:db8::1", 8003), ("/run/web.sock", None)]
+NOTHING = Disguise([])
+
+
+def head_of(*lines, status=b"HTTP/1.1 200 OK", disguise=NOTHING):
+    return parse_answer(b"".join(line + b"\r\n" for line in (status, *lines)) + b"\r\n", disguise)
+
+
+def fields_of(head):
+    return head.lines.split(b"\r\n")[1:-1]
+
+
+def refused(*lines, status=b"HTTP/1.1 200 OK"):
+    with pytest.raises(UpstreamError) as error:
+        head_of(*lines, status=status)
+    return error.value.phase, error.value.status
+
+
+# The status line.
+
+
+@pytest.mark.parametrize(
+    "line, status, sent",
+    [
+        (b"HTTP/1.1 200 OK", 200, b"HTTP/1.1 200 OK"),
+        (b"HTTP/1.0 404 Not Found", 404, b"HTTP/1.1 404 Not Found"),
+        (b"HTTP/1.1 200 ", 200, b"HTTP/1.1 200 "),
+        (b"HTTP/1.1 200", 200, b"HTTP/1.1 200 "),  # RFC 9112 section 4: the space is not optional
+        (b"HTTP/1.1 599 W\xe4s\tist das", 599, b"HTTP/1.1 599 W\xe4s\tist das"),
+        (b"HTTP/1.1 103 Early Hints", 103, b"HTTP/1.1 103 Early Hints"),
+    ],
+)
+def test_a_status_line_becomes_ours(line, status, sent):
+    head = head_of(status=line)
+    assert (head.status, head.lines) == (status, sent + b"\r\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"HTTP/1.1", b"HTTP/1.1 ", b"HTTP/1.1 20", b"HTTP/1.1 2000", b"HTTP/1.1 099", b"HTTP/1.1 600",
+        b"HTTP/1.1 999", b"HTTP/1.1  200 OK",
+     b"HTTP/1.1\t200 OK", b" HTTP/1.1 200 OK", b"HTTP/2.0 200 OK", b"HTTP/1.2 200 OK", b"HTTP/2 200",
+     b"http/1.1 200 OK", b"HTTP/1.1 +20 OK",
+     b"HTTP/1.1 2 0 OK", b"HTTP/1.1 \xb200 OK", b"HTTP/1.1 200OK", b"HTTP/1.1 200 O\0K", b"HTTP/1.1 200 O\rK",
+     b"HTTP/1.1 200 O\nX: y",
+     b"HTTP/1.1 200 \x7f", b"GET / HTTP/1.1", b"ICY 200 OK", b"<html>"],
+)
+def test_any_other_status_line_is_the_endpoints_failure(line):
+    assert refused(status=line) == ("head", 502)
+
+
+@pytest.mark.parametrize("line", [b"A : b", b" A: b", b"A", b": b", b"A: b\nC: d", b"A: b\r\n c", b"A: \0",
+    b"A: b\rc", b"\xe4: b"])
+def test_a_field_outside_the_grammar_is_the_endpoints_failure(line):
+    assert refused(line) == ("head", 502)
+
+
+def test_fields_are_counted():
+    assert len(fields_of(head_of(*[b"A: b"] * MOST_FIELDS))) == MOST_FIELDS
+    assert refused(*[b"A: b"] * (MOST_FIELDS + 1)) == ("head", 502)
+
+
+# What goes on to the client.
+
+
+def test_end_to_end_fields_go_on_in_order_and_as_spelled():
+    head = head_of(b"Content-Type:a/b ", b"set-cookie: a=1", b"Set-Cookie: b=2", b"X-Empty:", b"ETag: \"\xff\"")
+    assert fields_of(head) == [
+        b"Content-Type: a/b", b"set-cookie: a=1", b"Set-Cookie: b=2", b"X-Empty: ", b"ETag: \"\xff\""]
+
+
+HIDDEN = """
+    Server X-Powered-By Via Proxy-Authenticate Connection Keep-Alive Proxy-Connection TE Trailer Upgrade
+    X-Accel-Redirect X-Accel-Buffering X-Accel-Expires X-Sendfile X-Sendfile-Type Proxy
+"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    HIDDEN.split(),
+)
+def test_what_is_of_this_hop_or_hidden_never_goes_on(name):
+    for spelled in (name, name.lower(), name.upper()):
+        assert fields_of(head_of(b"A: b", spelled.encode() + b": x", b"C: d")) == [b"A: b", b"C: d"]
+
+
+def test_fields_that_connection_lists_go_no_further():
+    head = head_of(b"X-Drop: 1", b"Connection: X-DROP ,\tdate", b"Date: now", b"connection: etag", b"ETag: a",
+        b"A: b")
+    assert fields_of(head) == [b"A: b"]
+    assert not head.dated
+
+
+def test_a_date_of_the_applications_is_kept():
+    assert head_of(b"Date: Sun, 06 Nov 1994 08:49:37 GMT").dated
+    assert not head_of(b"X-Date: x").dated
+
+
+# What it says of the body.
+
+
+@pytest.mark.parametrize("value, length", [(b"0", 0), (b"5", 5), (b"007", 7)])
+def test_content_length_is_written_anew_behind_the_rest(value, length):
+    head = head_of(b"content-length: " + value, b"A: b")
+    assert (head.length, head.chunked) == (length, False)
+    assert fields_of(head) == [b"A: b", b"Content-Length: %d" % length]
+
+
+@pytest.mark.parametrize("value", [b"", b"+5", b"-5", b"5_0", b"0x5", b"5,5", b"5, 5", b"5 5", b"\xb2",
+    b"9" * 19, b"5;"])
+def test_a_content_length_that_is_no_number_of_octets_is_the_endpoints_failure(value):
+    assert refused(b"Content-Length: " + value) == ("head", 502)
+
+
+@pytest.mark.parametrize("status", [b"HTTP/1.1 204 No Content", b"HTTP/1.1 100 Continue",
+    b"HTTP/1.1 103 Early Hints", b"HTTP/1.1 101 Switching Protocols"])
+def test_a_length_where_no_body_can_be_goes_no_further(status):
+    head = head_of(b"Content-Length: 5", b"A: b", status=status)
+    assert (head.length, fields_of(head)) == (None, [b"A: b"])
+
+
+def test_a_304_says_the_length_that_a_200_would_have():
+    head = head_of(b"Content-Length: 5", status=b"HTTP/1.1 304 Not Modified")
+    assert (head.length, fields_of(head)) == (5, [b"Content-Length: 5"])
+
+
+@pytest.mark.parametrize("value", [b"chunked", b"Chunked", b" CHUNKED\t"])
+def test_chunked_is_read_and_goes_no_further(value):
+    head = head_of(b"Transfer-Encoding: " + value, b"A: b")
+    assert (head.chunked, head.length, fields_of(head)) == (True, None, [b"A: b"])
+
+
+@pytest.mark.parametrize("value", [b"", b"identity", b"gzip", b"gzip, chunked", b"chunked, chunked",
+    b"xchunked", b"chunked;q=1", b"\x80chunked"])
+def test_any_other_transfer_coding_is_the_endpoints_failure(value):
+    assert refused(b"Transfer-Encoding: " + value) == ("head", 502)
+
+
+def test_framing_that_cannot_be_relied_on_is_the_endpoints_failure():
+    assert refused(b"Transfer-Encoding: chunked", b"Content-Length: 5") == ("head", 502)
+    assert refused(b"Content-Length: 0", b"Transfer-Encoding: chunked") == ("head", 502)
+    old = b"HTTP/1.0 200 OK"  # RFC 9112 section 6.1
+    assert refused(b"Transfer-Encoding: chunked", status=old) == ("head", 502)
+
+
+@pytest.mark.parametrize("name, value", [(b"Content-Length", b"5"), (b"Transfer-Encoding", b"chunked"),
+    (b"Content-Type", b"a/b"), (b"Location", b"/a")])
+def test_a_field_that_can_only_be_there_once(name, value):
+    assert refused(name + b": " + value, b"X: y", name.lower() + b": " + value) == ("head", 502)
+
+
+def test_no_length_and_no_chunks_means_until_the_end():
+    head = head_of(b"A: b")
+    assert (head.length, head.chunked) == (None, False)
+
+
+# What it says of the connection.
+
+
+@pytest.mark.parametrize(
+    "version, lines, close",
+    [
+        (b"1.1", [], False),
+        (b"1.1", [b"Connection: close"], True),
+        (b"1.1", [b"Connection: keep-alive, CLOSE"], True),
+        (b"1.0", [], True),
+        (b"1.0", [b"Connection: Keep-Alive"], False),
+        (b"1.0", [b"Connection: keep-alive", b"Connection: close"], True),
+        (b"1.1", [b"Connection: closed"], False),
+    ],
+)
+def test_whether_the_endpoint_will_close(version, lines, close):
+    assert head_of(*lines, status=b"HTTP/" + version + b" 200 OK").close is close
+
+
+def test_upgrade_is_what_connection_says():
+    switch = b"HTTP/1.1 101 Switching Protocols"
+    head = head_of(b"Connection: Upgrade", b"Upgrade: WebSocket", b"Sec-WebSocket-Accept: x", status=switch)
+    assert (head.upgrade, fields_of(head)) == (b"websocket", [b"Sec-WebSocket-Accept: x"])
+    assert head_of(b"Upgrade: websocket", status=switch).upgrade == b""
+
+
+@pytest.mark.parametrize(
+    "line, stream",
+    [
+        (b"Content-Type: text/event-stream", True),
+        (b"content-type: Text/Event-Stream; charset=utf-8", True),
+        (b"X-Accel-Buffering: no", True),
+        (b"x-accel-buffering: NO", True),
+        (b"X-Accel-Buffering: yes", False),
+        (b"Content-Type: text/plain", False),
+        (b"A: text/event-stream", False),
+    ],
+)
+def test_what_is_to_be_passed_on_at_once(line, stream):
+    assert head_of(line).stream is stream
+
+
+# Endpoint addresses.
+
+
+def seen_by_client(line, host=b"www.example.com", scheme=b"https", pool=POOL):
+    """The field as a client gets it who asked for `host`; None when it is gone."""
+    disguise = Disguise(pool)
+    head = head_of(line, disguise=disguise)
+    if not head.names_endpoint:
+        assert disguise.rewrite(head, scheme, host).lines == head.lines, "an address that was not seen"
+        return line
+    fields = fields_of(disguise.rewrite(head, scheme, host))
+    return fields[0] if fields else None
+
+
+@pytest.mark.parametrize(
+    "value, seen",
+    [
+        (b"http://127.0.0.1:8001/a?b#c", b"https://www.example.com/a?b#c"),
+        (b"https://127.0.0.1:8001/", b"https://www.example.com/"),
+        (b"HTTP://127.0.0.1:8002", b"https://www.example.com"),
+        (b"http://localhost:8001/", b"https://www.example.com/"),
+        (b"http://LOCALHOST:8001/", b"https://www.example.com/"),
+        (b"http://[::1]:8001/", b"https://www.example.com/"),
+        (b"http://0.0.0.0:8001/", b"https://www.example.com/"),
+        (b"http://10.0.0.5:9000/", b"https://www.example.com/"),
+        (b"http://[2001:DB8::1]:8003/", b"https://www.example.com/"),
+        (b"//127.0.0.1:8001/a", b"//www.example.com/a"),
+        (b"ws://127.0.0.1:8001/a", b"ws://www.example.com/a"),
+        (b"127.0.0.1:8001", b"www.example.com"),
+        (b"127.0.0.1:8001.", b"www.example.com."),
+        (b"by 127.0.0.1:8001, 127.0.0.1:8002", b"by www.example.com, www.example.com"),
+        (b"http://u@127.0.0.1:8001/", b"http://u@www.example.com/"),
+        (b"/login?next=http://localhost:8001/a", b"/login?next=https://www.example.com/a"),
+        (b"http://app.internal/a", b"https://www.example.com/a"),  # port 80 goes without saying
+        (b"http://app.internal:80/a", b"https://www.example.com/a"),
+        (b"http://App.Internal", b"https://www.example.com"),
+    ],
+)
+def test_an_endpoints_address_becomes_what_the_client_asked_for(value, seen):
+    for name in (b"Location", b"Content-Location", b"Link", b"X-Anything"):
+        assert seen_by_client(name + b": " + value) == name + b": " + seen
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"/a", b"https://www.example.com/", b"http://127.0.0.1:80010/", b"http://127.0.0.1:800/",
+        b"http://127.0.0.1/", b"http://127.0.0.1:9000/",
+        b"http://127.0.0.11:8001/", b"http://1127.0.0.1:8001/", b"http://1.127.0.0.1:8001/",
+        b"http://my-localhost:8001/", b"http://x.localhost:8001/",
+        b"http://10.0.0.5:8001/", b"http://10.0.0.50:9000/", b"http://app.internal:8080/",
+        b"http://app.internal.example/", b"http://app.internal-x/",
+        b"http://www.app.internal/", b"http://app.internals/", b"http://[2001:db8::1]:80030/",
+        b"http://[2001:db8::2]:8003/", b"localhost", b"/run/web",
+    ],
+)
+def test_addresses_that_only_look_alike_are_left_alone(value):
+    assert seen_by_client(b"Location: " + value) == b"Location: " + value
+
+
+@pytest.mark.parametrize(
+    "cookie, seen",
+    [
+        (b"a=b; Domain=127.0.0.1; Path=/", b"a=b; Path=/"),
+        (b"a=b; Path=/; domain=localhost", b"a=b; Path=/"),
+        (b"a=b;DOMAIN=.localhost ;Secure", b"a=b ;Secure"),
+        (b"a=b; Domain=10.0.0.5", b"a=b"),
+        (b"a=b; Domain=app.internal; Secure", b"a=b; Secure"),  # not a host with our port
+        (b"a=b; Domain=example.com", b"a=b; Domain=example.com"),
+        (b"a=b; Domain=my.app.internal", b"a=b; Domain=my.app.internal"),
+        (b"a=b; Domain=localhost.example", b"a=b; Domain=localhost.example"),
+        (b"domain=localhost", b"domain=localhost"),  # a cookie of that name
+    ],
+)
+def test_a_cookie_is_for_the_host_that_the_client_asked_for(cookie, seen):
+    assert seen_by_client(b"Set-Cookie: " + cookie, host=b"www.example.com:8080") == b"Set-Cookie: " + seen
+
+
+def test_refresh_and_link_are_rewritten_inside_their_values():
+    assert seen_by_client(b"Refresh: 5; url=http://127.0.0.1:8001/a") == b"Refresh: 5; url=https://www.example.com/a"
+    link = b'Link: <%b/a>; rel="next", </b>'
+    assert seen_by_client(link % b"http://localhost:8002") == link % b"https://www.example.com"
+
+
+def test_a_field_with_a_sockets_path_is_taken_out():
+    assert seen_by_client(b"X-Upstream: unix:/run/web.sock:/a") is None
+    assert seen_by_client(b"X-Upstream: unix:/run/other.sock") == b"X-Upstream: unix:/run/other.sock"
+
+
+def test_only_the_field_with_a_sockets_path_is_taken_out():
+    disguise = Disguise(POOL)
+    head = head_of(b"A: b", b"X-From: /run/web.sock", b"C: d", b"Content-Length: 3", disguise=disguise)
+    assert fields_of(disguise.rewrite(head, b"http", b"a")) == [b"A: b", b"C: d", b"Content-Length: 3"]
+
+
+def test_a_reason_phrase_names_no_endpoint_and_the_status_line_stays():
+    disguise = Disguise(POOL)
+    for reason, ours in ((b"/run/web.sock", b"Bad Gateway"), (b"127.0.0.1:8001", b"a.example")):
+        head = head_of(b"A: b", status=b"HTTP/1.1 502 " + reason, disguise=disguise)
+        rewritten = disguise.rewrite(head, b"http", b"a.example")
+        assert rewritten.lines == b"HTTP/1.1 502 " + ours + b"\r\nA: b\r\n"
+
+
+def test_a_rewritten_head_keeps_status_length_and_date():
+    disguise = Disguise(POOL)
+    lines = [b"Date: now", b"Content-Length: 3", b"Location: http://127.0.0.1:8001/"]
+    head = head_of(*lines, status=b"HTTP/1.1 302 Found", disguise=disguise)
+    rewritten = disguise.rewrite(head, b"http", b"a.example:81")
+    assert (rewritten.status, rewritten.length, rewritten.dated) == (302, 3, True)
+    assert rewritten.ready() == (
+        b"HTTP/1.1 302 Found\r\nDate: now\r\nLocation: http://a.example:81/\r\nContent-Length: 3\r\n\r\n")
+    assert b"127.0.0.1:8001" in head.lines  # shared by other exchanges: never changed
+
+
+@pytest.mark.parametrize("local", ["localhost", "::1", "0.0.0.0", "127.0.0.1", "127.0.0.2"])
+def test_this_machine_has_many_names(local):
+    for name in (b"localhost", b"127.0.0.1", b"[::1]", b"0.0.0.0"):
+        line = b"Location: http://" + name + b":8001/"
+        assert seen_by_client(line, pool=[(local, 8001)]) == b"Location: https://www.example.com/"
+
+
+def test_a_pool_of_many_endpoints_is_disguised_too():
+    pool = [(f"10.0.{number}.1", 8000 + number) for number in range(40)]
+    one, none = b"Location: http://10.0.39.1:8039/", b"Location: http://10.0.39.1:8038/"
+    assert seen_by_client(one, pool=pool) == b"Location: https://www.example.com/"
+    assert seen_by_client(none, pool=pool) == none
+
+
+# The memo.
+
+
+def test_a_head_is_remembered_the_second_time():
+    memo = AnswerMemo(NOTHING)
+    raw = b"HTTP/1.1 200 OK\r\nServer: x\r\nA: b\r\n\r\n"
+    first = memo.parse(raw)
+    assert memo.find(raw) is None
+    second = memo.parse(raw)
+    assert memo.find(raw) is second
+    assert first.lines == second.lines == b"HTTP/1.1 200 OK\r\nA: b\r\n"
+    assert memo.find(raw.replace(b"200", b"201")) is None
+
+
+def test_the_memo_is_bounded_in_count_and_size():
+    memo = AnswerMemo(NOTHING)
+    heads = [b"HTTP/1.1 200 OK\r\nA: %d\r\n\r\n" % number for number in range(AnswerMemo.COUNT + 3)]
+    for raw in heads:
+        memo.parse(raw)
+        memo.parse(raw)
+    assert [raw for raw in heads if memo.find(raw)] == heads[-3:]
+    long = b"HTTP/1.1 200 OK\r\nA: " + b"b" * AnswerMemo.LARGEST + b"\r\n\r\n"
+    memo.parse(long)
+    memo.parse(long)
+    assert memo.find(long) is None
+
+
+def test_a_bad_head_is_never_remembered():
+    memo = AnswerMemo(NOTHING)
+    for _ in range(3):
+        with pytest.raises(UpstreamError):
+            memo.parse(b"HTTP/1.1 200 OK\r\nA : b\r\n\r\n")
+        assert memo.find(b"HTTP/1.1 200 OK\r\nA : b\r\n\r\n") is None
