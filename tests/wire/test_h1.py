@@ -209,8 +209,8 @@ def test_trailers_are_kept_without_what_only_a_header_may_say(trailers, kept):
 
 NOT_IN_TRAILERS = """
     Transfer-Encoding Content-Length Content-Type Content-Encoding Content-Range Content-Location Host
-    Connection Keep-Alive TE Trailer Upgrade Authorization Proxy Proxy-Authorization Proxy-Connection Set-
-    Cookie Set-Cookie2 Cookie Cache-Control Expect Max-Forwards Pragma Range Via Forwarded Age Expires
+    Connection Keep-Alive TE Trailer Upgrade Authorization Proxy Proxy-Authorization Proxy-Connection
+    Set-Cookie Set-Cookie2 Cookie Cache-Control Expect Max-Forwards Pragma Range Via Forwarded Age Expires
     Date Location Retry-After Vary Warning If-Match If-None-Match If-Modified-Since X-Forwarded-For
     X-Forwarded-Host X-Real-IP X-Request-ID X_Under Server X-Powered-By X-Accel-Redirect X-Sendfile
     Refresh Link
