@@ -1,1 +1,4 @@
-"""See the package map in `proxy`."""
+"""Facing clients: listeners, connections, and what a slow client has not taken yet.
+
+The rule of this room: it holds a `Switch` and never imports a handler.
+"""

@@ -1,1 +1,4 @@
-"""See the package map in `proxy`."""
+"""What is written down about exchanges and about the program itself.
+
+The rule of this room: serving never waits for a log.
+"""

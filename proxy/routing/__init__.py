@@ -1,1 +1,1 @@
-"""See the package map in `proxy`."""
+"""Which route answers a request: conditions, and the table that tries them in order."""
