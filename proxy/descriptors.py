@@ -6,6 +6,7 @@ import resource
 
 PER_CONNECTION = 2  # the client's and the endpoint's
 RESERVED = 64       # listeners, logs, the loop's own, files being served
+NEARLY = 0.9        # of what was asked for: no reason to trouble anybody
 FEWEST = 8          # with fewer a proxy is of no use; let the accept fail and say so
 
 
@@ -31,7 +32,7 @@ def connection_capacity(limit_connections: int) -> int:
 def shortage(limit_connections: int) -> str | None:
     """What to tell the operator where the limit on open files is too low; None where it is not."""
     capacity = connection_capacity(limit_connections)
-    if capacity >= limit_connections:
+    if capacity >= limit_connections * NEARLY:
         return None
     needed = limit_connections * PER_CONNECTION + RESERVED
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import os
 import re
 from time import monotonic
@@ -18,6 +17,7 @@ from time import monotonic
 from proxy.errors import RequestError, UpstreamError
 from proxy.http.body import Body
 from proxy.http.exchange import Exchange
+from proxy.http.prepared import ResponseHead
 from proxy.tasks import spawn
 from proxy.upstream.answer import AnswerHead
 from proxy.upstream.connect import connect
@@ -26,8 +26,6 @@ from proxy.upstream.h1 import UpstreamConnection
 from proxy.upstream.pool import Pool
 from proxy.upstream.tunnel import Tunnel
 from proxy.wire.h1 import chunk, last_chunk
-
-log = logging.getLogger("proxy.upstream")
 
 # May be sent again when its fate is unknown (RFC 9110 section 9.2.2).
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
@@ -126,7 +124,7 @@ class Forwarding:
         exchange = self._exchange
         endpoint = self._pool.pick(exchange, self._tried)
         if endpoint is None:
-            log.warning("%s: every endpoint was tried", self._pool.name)
+            self._pool.complain("", "every endpoint was tried")
             exchange.refuse(502)
             return
         exchange.attempts += 1
@@ -228,14 +226,13 @@ class Forwarding:
             endpoint.in_flight -= 1
         if exchange.timings is not None:
             exchange.timings.append(monotonic())
-        if head.names_endpoint:
-            self._respond_rewritten(head, body)
-        else:
-            exchange.respond(head, body)
+        exchange.respond(self._disguised(head) if head.names_endpoint else head, body)
 
-    def _respond_rewritten(self, head: AnswerHead, body: bytes) -> None:
-        scheme, host = self._exchange.peer.origin_for(self._exchange.headers, self._exchange.host)
-        self._exchange.respond(self._pool.disguise.rewrite(head, scheme, host), body)
+    def _disguised(self, head: AnswerHead) -> ResponseHead:
+        """The head with the address that the client asked for in place of the endpoint's."""
+        exchange = self._exchange
+        scheme, host = exchange.peer.origin_for(exchange.headers, exchange.host)
+        return self._pool.disguise.rewrite(head, scheme, host)
 
     def answer_head(self, head: AnswerHead, data: bytes) -> None:
         exchange = self._exchange
@@ -243,23 +240,21 @@ class Forwarding:
         if exchange.timings is not None:
             exchange.timings.append(monotonic())
         stream = head.stream or not self._handler.keep_up
-        if head.names_endpoint:
-            scheme, host = exchange.peer.origin_for(exchange.headers, exchange.host)
-            exchange.start(self._pool.disguise.rewrite(head, scheme, host), data, stream=stream)
-        else:
-            exchange.start(head, data, stream=stream)
+        exchange.start(self._disguised(head) if head.names_endpoint else head, data, stream=stream)
 
     def answer_data(self, data: bytes) -> None:
         self._exchange.write(data)
 
     def answer_end(self, trailers: bytes) -> None:
         self._leave()
+        if trailers and self._pool.disguise.sees(trailers):
+            trailers = b""
         self._exchange.finish(trailers)
 
     def answer_interim(self, head: AnswerHead) -> None:
         exchange = self._exchange
         if head.status != 100:
-            exchange.interim(head.lines)
+            exchange.interim(self._disguised(head).lines if head.names_endpoint else head.lines)
         elif exchange.headers.expect and self._body is None and exchange.body_length != 0:
             self._read_body()  # which tells the client to go on
 
@@ -274,7 +269,8 @@ class Forwarding:
             self.answer_failed(UpstreamError("head", "a 101 that nobody asked for"), received=True)
             return
         self._relaying = True
-        lines = head.lines + b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % head.upgrade
+        lines = self._disguised(head).lines if head.names_endpoint else head.lines
+        lines += b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % head.upgrade
         exchange.responder = None
         tunnel = Tunnel(exchange, exchange.upgrade(lines), connection.transport, self._pool.timeouts.tunnel,
                         self._pool.wheel, self._leave)
@@ -289,7 +285,7 @@ class Forwarding:
         endpoint, connection = self._endpoint, self._connection
         self._leave()
         if self._relaying:
-            log.warning("%s %s cut a response short: %s", self._pool.name, exchange.endpoint, error.reason)
+            self._pool.complain(exchange.endpoint, f"cut a response short: {error.reason}")
             exchange.abort()
             return
         stale = connection is not None and connection.reused and not received and error.status == 502
@@ -300,7 +296,7 @@ class Forwarding:
                 self._tried += (endpoint,)
             self.attempt()
             return
-        log.warning("%s %s failed: %s: %s", self._pool.name, exchange.endpoint, error.phase, error.reason)
+        self._pool.complain(exchange.endpoint, f"failed: {error.phase}: {error.reason}")
         exchange.refuse(error.status)
 
     def _may_try_again(self, error: UpstreamError, *, received: bool) -> bool:

@@ -22,6 +22,7 @@ log = logging.getLogger("proxy.upstream")
 
 FIRST_REST = 1.0  # seconds that an endpoint rests after one failed connect
 LONGEST_REST = 10.0
+MOST_COMPLAINTS = 10  # lines a second and pool about failed attempts
 
 
 class PoolTimeouts:
@@ -52,8 +53,10 @@ class Pool:
         self.disguise = Disguise((endpoint.host, endpoint.port) for endpoint in endpoints)
         self.memo = AnswerMemo(self.disguise)
         self._resting: list[Endpoint] = []
+        self._complaints = 0
+        self._complaints_until = 0.0
         strategy.rebuild(self.endpoints)
-        wheel.every_tick(self._wake)
+        wheel.every_tick(self._tick)
 
     def pick(self, exchange: Exchange, tried: Collection[Endpoint]) -> Endpoint | None:
         """An endpoint that was not tried; one that rests only when nothing else is left."""
@@ -61,6 +64,12 @@ class Pool:
         if endpoint is None:
             endpoint = next((resting for resting in self._resting if resting not in tried), None)
         return cast("Endpoint | None", endpoint)
+
+    def complain(self, endpoint: str, what: str) -> None:
+        """Log a failed attempt; in a storm only the first few of each second, and how many were left out."""
+        self._complaints += 1
+        if self._complaints <= MOST_COMPLAINTS:
+            log.warning("%s %s %s", self.name, endpoint, what)
 
     def connect_failed(self, endpoint: Endpoint, reason: str) -> None:
         """Pass over `endpoint` for a while."""
@@ -81,8 +90,16 @@ class Pool:
                 self._rebuild()
             log.warning("%s %s can be reached again", self.name, endpoint.name)
 
-    def _wake(self, now: float) -> None:
-        """On each tick: let those try again whose rest is over."""
+    def _tick(self, now: float) -> None:
+        self._wake()
+        if now >= self._complaints_until:
+            if self._complaints > MOST_COMPLAINTS:
+                log.warning("%s: %d more attempts failed", self.name, self._complaints - MOST_COMPLAINTS)
+            self._complaints = 0
+            self._complaints_until = now + 1.0
+
+    def _wake(self) -> None:
+        """Let those try again whose rest is over."""
         if not self._resting:
             return
         now = self.loop.time()

@@ -20,7 +20,7 @@ _CHUNK_LINE = re.compile(
 _NO_TRAILER = re.compile(
     rb"(?i)(?:transfer-encoding|content-(?:length|type|encoding|range)|host|connection|keep-alive|te|trailer|upgrade"
     rb"|authorization|proxy.*|set-cookie2?|cookie|cache-control|expect|max-forwards|pragma|range|via|forwarded|age"
-    rb"|expires|date|location|retry-after|vary|warning|if-.*|x-forwarded-.*|x-real-ip|x-request-id|.*_.*"
+    rb"|expires|date|server|x-powered-by|location|retry-after|vary|warning|if-.*|x-forwarded-.*|x-real-ip|x-request-id|.*_.*"
     # What a client must not see, or must not see unexamined, in a header either.
     rb"|server|x-powered-by|x-accel-.*|x-sendfile.*|content-location|refresh|link)")
 _BAD_LINE_END = re.compile(rb"(?<!\r)\n|\r[^\n]|\0")
