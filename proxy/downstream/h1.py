@@ -30,7 +30,8 @@ log = logging.getLogger("proxy.downstream")
 HEAD, BODY, WAIT, LINGER, TUNNEL, CLOSING = range(6)
 
 HELD_MOST = 65536     # pipelined octets kept while an exchange runs; more are left in the socket
-WRITE_HIGH = 131072   # unsent octets in the transport at which a client counts as slow
+WRITE_HIGH = 0        # unsent octets in the transport above which a client counts as slow: uvloop hands on
+                      # up to 250 KiB at once, and a second such piece in memory would serve nobody
 LINGER_SECONDS = 3.0  # how long a client may go on sending after the last answer
 DISCARD_MOST = 65536  # octets of an unread body that are read rather than closing the connection
 _BAD_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")

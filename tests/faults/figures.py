@@ -7,6 +7,7 @@ PSS; `fds` are their open files.
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -41,7 +42,8 @@ class Watch:
         for pid in self.proxy.workers():
             try:
                 found.rss += rss(pid)
-                found.fds += open_fds(pid)
+                # The size of the folder is their number since Linux 6.2, and quickly asked.
+                found.fds += os.stat(f"/proc/{pid}/fd").st_size or open_fds(pid)
             except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError, TypeError):
                 pass  # it is being replaced
         return found
