@@ -48,6 +48,14 @@ def test_each_slot_has_its_own_socket_on_the_one_port(bind):
     assert listening.urls == [f"http://127.0.0.1:{first[1]}"]
 
 
+def test_an_accepted_connection_holds_little_unsent(bind):
+    own = bind("127.0.0.1:0").slots[0][0][1]
+    with socket.create_connection(own.getsockname()):
+        accepted, _ = own.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == sockets.MOST_UNSENT
+
+
 def test_the_kernel_spreads_connections_over_the_slots(bind):
     listening = bind("127.0.0.1:0", count=2)
     (_, one), (_, two) = listening.slots[0][0], listening.slots[1][0]
