@@ -18,6 +18,7 @@ import socket
 import struct
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
@@ -26,10 +27,18 @@ import h11
 PIECE = 262144
 
 
-def body_of(mark: str, size: int) -> bytes:
-    """`size` octets that belong to this mark and to no other."""
+def pieces_of(mark: str, size: int) -> Iterator[bytes]:
+    """`size` octets that belong to this mark and to no other; for 0 the mark and a line end."""
     line = f"{mark}\n".encode()
-    return (line * (size // len(line) + 1))[:size] if size else line
+    piece = line * (PIECE // len(line))
+    left = size or len(line)
+    while left > 0:
+        yield piece[:left]
+        left -= len(piece)
+
+
+def body_of(mark: str, size: int) -> bytes:
+    return b"".join(pieces_of(mark, size))
 
 
 @dataclass
@@ -197,36 +206,30 @@ class Connection:
         if wish.reply:
             own = self.origin.replies[wish.reply]
             return await self.play([fill(step, seen.mark) for step in own])
-        body = b"" if seen.method == "HEAD" else body_of(seen.mark, wish.size)
-        framing = "Transfer-Encoding: chunked" if wish.chunked else f"Content-Length: {len(body)}"
+        length = wish.size or len(seen.mark) + 1
+        framing = "Transfer-Encoding: chunked" if wish.chunked else f"Content-Length: {length}"
         head = (
             f"HTTP/1.1 200 OK\r\n{framing}\r\nContent-Type: text/plain\r\nX-Origin: {self.origin.name}\r\n"
             f"X-Mark: {seen.mark}\r\nX-Length: {seen.length}\r\nX-Digest: {seen.digest}\r\n\r\n"
         ).encode()
+        pieces = pieces_of(seen.mark, wish.size)
         if wish.fault:
-            return await self._break(wish, head + body)
+            return await self._break(wish, head + b"".join(pieces))
         if wish.drip:
-            await self._drip(head, body, wish)
-        elif wish.chunked:
-            await self.send(head + b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n")
+            await self.send(head)
+            pieces = in_tenths(b"".join(pieces))
         else:
-            await self.send(head + body)
-        return True
-
-    async def send(self, data):
-        for at in range(0, len(data), PIECE):
-            self.writer.write(data[at:at + PIECE])
-            await self.writer.drain()
-
-    async def _drip(self, head, body, wish):
-        await self.send(head)
-        step = len(body) // 10 + 1
-        for at in range(0, len(body), step):
+            self.writer.write(head)
+        for piece in pieces:
             await asyncio.sleep(wish.drip / 10)
-            piece = body[at:at + step]
             await self.send(b"%x\r\n%b\r\n" % (len(piece), piece) if wish.chunked else piece)
         if wish.chunked:
             await self.send(b"0\r\n\r\n")
+        return True
+
+    async def send(self, data):
+        self.writer.write(data)
+        await self.writer.drain()
 
     async def _break(self, wish, message):
         await self.send(message[:wish.after])
@@ -258,6 +261,11 @@ class Connection:
                     self.writer.transport.abort()
                 return False
         return True
+
+
+def in_tenths(body):
+    size = len(body) // 10 + 1
+    return [body[at:at + size] for at in range(0, len(body), size)]
 
 
 def fill(step, mark):
