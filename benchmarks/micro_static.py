@@ -16,7 +16,7 @@ from types import SimpleNamespace
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from proxy.handlers.static import Static
-from proxy.wire.headers import HeaderBlock
+from proxy.wire.headers import HeaderBlock, parse_field
 from proxy.wire.target import parse_target
 
 CALLS = 1_000_000
@@ -31,7 +31,7 @@ class Silent:
     def __init__(self, fields: list[tuple[bytes, bytes]]) -> None:
         self.method = b"GET"
         self.target = parse_target(self.method, b"/static/css/site.css")
-        self.headers = HeaderBlock(fields)
+        self.headers = HeaderBlock(parse_field(b"%b: %b" % pair) for pair in fields)
         self.started = time.monotonic()
 
     def respond(self, head, body=b""):

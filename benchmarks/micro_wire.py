@@ -102,8 +102,8 @@ def heads() -> Iterator[tuple[str, float]]:
     yield "14 fields (Chrome), new", cost(memo.parse, varied(CHROME))
     yield "14 fields (Firefox), new", cost(memo.parse, varied(FIREFOX))
     yield "  split and checked", cost(lambda raw: split_fields(raw, MOST), fresh(known))
-    pairs = split_fields(known, MOST)
-    yield "  understood", cost(lambda _: HeaderBlock(pairs), fresh(b""))
+    fields = split_fields(known, MOST)
+    yield "  understood", cost(lambda _: HeaderBlock(fields), fresh(b""))
     yield "whole head, httptools", cost(with_httptools, fresh(CHROME))
     yield "whole head, h11", cost(with_h11, fresh(CHROME), CALLS // 10)
 

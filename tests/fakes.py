@@ -1,4 +1,4 @@
-"""Stand-ins that record: an exchange for handlers, and the loop it lives on.
+"""Stand-ins that record: an exchange for handlers, a transport for protocols, the loop and the clock.
 
 A fake keeps the real thing's contract and is stricter where a caller can be wrong: a second
 answer, or a body that is not as long as its head says, fails the test at once.
@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from proxy.http.exchange import BodyReader, BodyReady, Exchange
 from proxy.http.prepared import ResponseHead, error_page
-from proxy.wire.headers import HeaderBlock
+from proxy.wire.headers import HeaderBlock, parse_field
 from proxy.wire.status import has_body
 from proxy.wire.target import parse_target
+
+
+def block_of(pairs: Iterable[tuple[bytes, bytes]]) -> HeaderBlock:
+    """A header block from names and values."""
+    return HeaderBlock(parse_field(b"%b: %b" % pair) for pair in pairs)
 
 
 class FakeLoop:
@@ -81,7 +86,7 @@ class FakeExchange(Exchange):
         self.method = method
         self.target = parse_target(method, target) if isinstance(target, bytes) else target
         self.host = host
-        self.headers = fields if isinstance(fields, HeaderBlock) else HeaderBlock(list(fields))
+        self.headers = fields if isinstance(fields, HeaderBlock) else block_of(fields)
         self.client = client
         self.peer: Any = FakePeer(scheme, client)
         self.body_length = body_length
@@ -262,3 +267,178 @@ class FakeExchange(Exchange):
         if self.over:
             self.late.append(call)
         return self.over
+
+
+class FakeClock:
+    """`monotonic` for the rooms that take it: it moves when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float, *timed: Any) -> None:
+        """Let time pass, and have each of `timed` expire if its deadline is over."""
+        self.now += seconds
+        for one in timed:
+            if one.deadline <= self.now:
+                one.expired()
+
+
+class FakeTransport(asyncio.Transport):
+    """The near end of a connection; the test is the far end.
+
+    Args:
+        loop: where what a real transport does a moment later waits for `loop.run`.
+        window: octets that the far end takes before `take` is called; None for all at once.
+
+    What there is to look at: `sent` (all that was written), `got` (what of it the far end has),
+    `ended` (write_eof), `closing`, `aborted`, `lost`, `reading`, `limits`. A write after `write_eof`
+    is an error, like the real thing's; one after `close` goes nowhere and is counted in `wasted`.
+    """
+
+    def __init__(self, loop: FakeLoop | None = None, *, window: int | None = None, half: bool = True) -> None:
+        super().__init__()
+        self.loop = loop or FakeLoop()
+        self.window = window
+        self.half = half
+        self.sent = bytearray()
+        self.got = bytearray()
+        self.ended = self.closing = self.aborted = self.lost = False
+        self.reading = True
+        self.limits: int | None = None
+        self.wasted = 0
+        self.failure: Exception | None = None
+        self._looked = 0
+        self.protocol: Any = None
+        self._high = 65536
+        self._full = False
+        self._arrived: deque[bytes | None] = deque()
+
+    # -- the contract
+
+    def write(self, data: Any) -> None:
+        if self.ended:
+            raise RuntimeError("Cannot call write() after write_eof()")
+        if self.closing:
+            self.wasted += 1
+            return
+        self.sent += data
+        self._move()
+        if not self._full and self.get_write_buffer_size() > self._high:
+            self._full = True
+            self.protocol.pause_writing()
+
+    def get_write_buffer_size(self) -> int:
+        return 0 if self.aborted else len(self.sent) - len(self.got)
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self._high = 65536 if high is None else high
+        self.limits = high
+
+    def can_write_eof(self) -> bool:
+        return self.half
+
+    def write_eof(self) -> None:
+        assert not self.ended, "a second write_eof"
+        self.ended = True
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def close(self) -> None:
+        if not self.closing:
+            self.closing = True
+            self._lose_if_flushed()
+
+    def abort(self) -> None:
+        if not self.aborted and not self.lost:
+            self.closing = self.aborted = True
+            self.loop.call_soon(self._lose, self.failure)
+
+    def is_reading(self) -> bool:
+        return self.reading and not self.closing
+
+    def pause_reading(self) -> None:
+        assert self.reading, "paused twice"
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        assert not self.reading, "resumed twice"
+        self.reading = True
+        self.loop.call_soon(self._deliver)
+
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default
+
+    # -- what the far end does
+
+    def connect(self, protocol: Any) -> None:
+        self.protocol = protocol
+        protocol.connection_made(self)
+
+    def feed(self, data: bytes) -> None:
+        """The far end sends; what comes while nobody reads waits."""
+        self._arrived.append(bytes(data))
+        self._deliver()
+        self.loop.run()
+
+    def feed_eof(self) -> None:
+        """The far end sends no more."""
+        self._arrived.append(None)
+        self._deliver()
+        self.loop.run()
+
+    def take(self, octets: int) -> None:
+        """The far end takes more of what was sent."""
+        assert self.window is not None
+        self.window += octets
+        self._move()
+        if self._full and self.get_write_buffer_size() <= self._high // 4:
+            self._full = False
+            self.protocol.resume_writing()
+        if self.closing:
+            self._lose_if_flushed()
+        self.loop.run()
+
+    def take_all(self) -> None:
+        """The far end takes what is there, and what follows upon that."""
+        while self.get_write_buffer_size() and not self.lost:
+            self.take(self.get_write_buffer_size())
+
+    def fail(self, failure: Exception | None = None) -> None:
+        """The connection is gone."""
+        self.closing = self.aborted = True
+        self.loop.call_soon(self._lose, failure)
+        self.loop.run()
+
+    def answer(self) -> bytes:
+        """What the far end has got since the last call."""
+        got = bytes(self.got[self._looked:])
+        self._looked = len(self.got)
+        return got
+
+    def _move(self) -> None:
+        end = len(self.sent) if self.window is None else min(len(self.sent), self.window)
+        self.got += self.sent[len(self.got):end]
+
+    def _deliver(self) -> None:
+        while self._arrived and self.reading and not self.closing:
+            data = self._arrived.popleft()
+            if data is not None:
+                self.protocol.data_received(data)
+            elif not self.protocol.eof_received():
+                self.close()
+
+    def _lose_if_flushed(self) -> None:
+        if not self.get_write_buffer_size():
+            self.loop.call_soon(self._lose, None)
+
+    def _lose(self, failure: Exception | None) -> None:
+        if not self.lost:
+            self.lost = True
+            self.protocol.connection_lost(failure)

@@ -12,11 +12,10 @@ from collections.abc import Iterable
 
 from proxy.errors import RequestError, UpstreamError
 from proxy.http.prepared import ResponseHead
-from proxy.wire.headers import HOP_BY_HOP, LENGTH, split_fields
+from proxy.wire.headers import LENGTH, TO_CLIENT, Field, split_fields
 from proxy.wire.status import has_body, status_line
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?")
-_HIDDEN = frozenset((b"server", b"x-powered-by", b"via", b"proxy-authenticate", b"content-length"))
 _SINGLETON = frozenset((b"content-length", b"transfer-encoding", b"content-type", b"location"))
 MOST_FIELDS = 200
 LARGEST_HEAD = 65536
@@ -138,26 +137,22 @@ def parse_answer(raw: bytes, disguise: Disguise) -> AnswerHead:
     if match is None:
         raise UpstreamError("head", f"status line {raw[:60]!r}")
     try:
-        pairs = split_fields(raw[end + 2:], MOST_FIELDS)
+        found = split_fields(raw[end + 2:], MOST_FIELDS)
     except RequestError as error:
         raise UpstreamError("head", error.reason) from None
     # Clients may count on the space before the reason, which some applications leave out with it.
     first = b"HTTP/1.1 %b %b\r\n" % (match[2], match[3] or b"")
-    return _answer(first, match[1] == b"0", int(match[2]), pairs, disguise)
+    return _answer(first, match[1] == b"0", int(match[2]), found, disguise)
 
 
-def _answer(first: bytes, old: bool, status: int, pairs: list[tuple[bytes, bytes]],
+def _answer(first: bytes, old: bool, status: int, found: list[Field],
             disguise: Disguise) -> AnswerHead:
-    fields = _joined(pairs)
+    fields = _joined(found)
     options = {option.strip(b" \t").lower() for option in fields.get(b"connection", b"").split(b",")}
     chunked = _is_chunked(fields, old)
     length = _length(fields) if has_body(status) or status == 304 else None
     lines = [first]
-    for name, value in pairs:
-        key = name.lower()
-        if not (key in _HIDDEN or key in HOP_BY_HOP or key in options
-                or key.startswith((b"x-accel-", b"x-sendfile"))):
-            lines.append(b"%b: %b\r\n" % (name, value))
+    lines += [line for key, _, line, kind in found if kind & TO_CLIENT and key not in options]
     if length is not None:
         lines.append(b"Content-Length: %d\r\n" % length)
     joined = b"".join(lines)
@@ -171,14 +166,13 @@ def _answer(first: bytes, old: bool, status: int, pairs: list[tuple[bytes, bytes
     return head
 
 
-def _joined(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def _joined(found: list[Field]) -> dict[bytes, bytes]:
     fields: dict[bytes, bytes] = {}
-    for name, value in pairs:
-        key = name.lower()
+    for key, value, _, _ in found:
         if key not in fields:
             fields[key] = value
         elif key in _SINGLETON:
-            raise UpstreamError("head", f"{name.decode()} is there twice")
+            raise UpstreamError("head", f"{key.decode()} is there twice")
         else:
             fields[key] += b", " + value
     return fields

@@ -161,8 +161,7 @@ class ChunkedDecoder:
             return None
         self._count(end - at)
         fields = split_fields(data[at:end + 4], self.TRAILER_FIELDS)
-        self.trailers = b"".join(
-            b"%b: %b\r\n" % (name, value) for name, value in fields if not _NO_TRAILER.fullmatch(name))
+        self.trailers = b"".join(line for key, _, line, _ in fields if not _NO_TRAILER.fullmatch(key))
         self._finish(data, end + 4)
         return None
 

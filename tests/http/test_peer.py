@@ -1,7 +1,7 @@
 import pytest
 
 from proxy.http.peer import Peer, forwarded_chain
-from proxy.wire.headers import HeaderBlock, HeaderMemo
+from proxy.wire.headers import HeaderBlock, HeaderMemo, parse_field
 
 PROXIES = {"10.0.0.1", "10.0.0.2", "2001:db8::1"}
 
@@ -221,7 +221,7 @@ def remembered(*lines):
 def test_one_connection_asks_for_many_things(address):
     peer = peer_at(address)
     blocks = [remembered(b"X: 1", b"X-Forwarded-For: 192.0.2.1"), remembered(b"X: 2"), block_of(b"X: 3"),
-              HeaderBlock([(b"X", b"4"), (b"X-Forwarded-Proto", b"https")])]
+              HeaderBlock(map(parse_field, (b"X: 4", b"X-Forwarded-Proto: https")))]
     hosts = [b"a.example", b"b.example"]
     asked = [(block, host) for block in blocks for host in hosts] * 2
     asked += [(block, host) for host in hosts for block in blocks for _ in range(2)]
