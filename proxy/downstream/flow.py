@@ -2,7 +2,8 @@
 
 An answer comes off the worker as fast as the worker sends it; what the client does not take at
 once waits here, in memory at first and then in a file, and is fed to the client at its own pace.
-Past `most` octets (or when the disk is full) the producer is asked to wait.
+Past `most` octets (or when the disk is full) the producer is asked to wait until all of it is taken,
+which is when the file begins anew.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ class Outflow:
 
     @property
     def full(self) -> bool:
-        """Whether the producer should wait."""
-        return bool(self._late) or self._spool.length - self._offset >= self._most
+        """Whether the producer should wait; with what was fed already, for the file holds that too."""
+        return bool(self._late) or self._spool.length >= max(self._most, 1)
 
     @property
     def empty(self) -> bool:

@@ -33,7 +33,6 @@ HELD_MOST = 65536     # pipelined octets kept while an exchange runs; more are l
 WRITE_HIGH = 0        # unsent octets in the transport above which a client counts as slow: uvloop hands on
                       # up to 250 KiB at once, and a second such piece in memory would serve nobody
 LINGER_SECONDS = 3.0  # how long a client may go on sending after the last answer
-DISCARD_MOST = 65536  # octets of an unread body that are read rather than closing the connection
 _BAD_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
 
 
@@ -134,10 +133,15 @@ class H1Connection(asyncio.Protocol):
     def _phase_deadline(self) -> float:
         settings = self.switch.runtime.settings
         if self.phase == BODY:
-            return monotonic() + settings.body_timeout
+            return monotonic() + settings.body_timeout if self.reading else NEVER
         if self.phase == HEAD:
             return monotonic() + (settings.head_timeout if self.held else settings.keep_alive_timeout)
-        return monotonic() + LINGER_SECONDS if self.phase in (LINGER, CLOSING) else NEVER
+        return self._last_deadline() if self.phase in (LINGER, CLOSING) else NEVER
+
+    def _last_deadline(self) -> float:
+        """For a client that has octets of the last answer to take, and for one that has them all."""
+        self._unsent = self.transport.get_write_buffer_size()
+        return monotonic() + (self.switch.runtime.settings.send_timeout if self._unsent else LINGER_SECONDS)
 
     def _go_on(self) -> None:
         """Take the next request, unless the client has yet to take earlier answers."""
@@ -169,6 +173,8 @@ class H1Connection(asyncio.Protocol):
         runtime = self.switch.runtime
         end = data.find(b"\r\n\r\n")
         if end < 0 or end > runtime.settings.head_limit:
+            if data == b"\r\n":
+                return self._skip_blank()  # now, lest an idle connection count as one that asks
             self._check_partial(data, runtime.settings.head_limit)
             if not self._timed:
                 self._timed = True
@@ -317,11 +323,11 @@ class H1Connection(asyncio.Protocol):
             self.phase = LINGER
             if not self.reading:
                 self.start_reading()
-            self.deadline = monotonic() + LINGER_SECONDS
+            self.deadline = self._last_deadline()
             self.transport.write_eof()
         else:
             self.phase = CLOSING
-            self.deadline = monotonic() + self.switch.runtime.settings.send_timeout
+            self.deadline = self._last_deadline()
             self.transport.close()
 
     def turn_away(self, page: Prepared) -> None:
@@ -349,9 +355,10 @@ class H1Connection(asyncio.Protocol):
 
     def expired(self) -> None:
         """A deadline has passed (RFC 9110 section 15.5.9 for 408)."""
-        if self.paused and self._took_some():
+        slow = self.paused or self.phase in (LINGER, CLOSING)
+        if slow and self._took_some():
             return
-        if self.paused or self.phase in (LINGER, CLOSING):
+        if slow:
             self.deadline = NEVER
             self.transport.abort()
         elif self.phase == BODY:
@@ -369,11 +376,25 @@ class H1Connection(asyncio.Protocol):
         moved = unsent < self._unsent
         self._unsent = unsent
         if moved:
-            self.deadline = monotonic() + self.switch.runtime.settings.send_timeout
+            done = not unsent and self.phase in (LINGER, CLOSING)
+            self.deadline = monotonic() + (
+                LINGER_SECONDS if done else self.switch.runtime.settings.send_timeout)
         return moved
 
     def write(self, data: bytes) -> None:
         self.transport.write(data)
+
+    def pause_body(self) -> None:
+        """Leave the body in the socket: whoever reads it is slow, and the client not to blame."""
+        self.stop_reading()
+        if self.phase == BODY and not self.paused:
+            self.deadline = NEVER
+
+    def resume_body(self) -> None:
+        if not self.reading:
+            self.start_reading()
+            if not self.paused:
+                self.deadline = self._phase_deadline()
 
     def stop_reading(self) -> None:
         if self.reading:

@@ -213,7 +213,7 @@ class H1Exchange(Exchange):
             return
         connection = self._connection
         connection.keep = False
-        reset = self._state == STARTED and not self._chunked and self.version == 10
+        reset = self._state != NOTHING and not self._chunked and self.version == 10
         self._outflow = None
         self._over()
         connection.exchange = None
@@ -295,10 +295,10 @@ class H1Exchange(Exchange):
         connection.begin_body(self, reader)
 
     def pause_body(self) -> None:
-        self._connection.stop_reading()
+        self._connection.pause_body()
 
     def resume_body(self) -> None:
-        self._connection.start_reading()
+        self._connection.resume_body()
 
 
 class _Collector:
