@@ -72,6 +72,20 @@ class Stage(ExitStack):
         proxy.wait_ready()
         return proxy
 
+    def before(self, *endpoints, top="", pool="", route="", **options):
+        """A proxy with one route to one pool of these endpoints (whatever has an `address`).
+
+        `top` is YAML to put before it; `pool` and `route` are further keys of the two, `key: value, ...`.
+        """
+        addresses = ", ".join(f"'{endpoint.address}'" for endpoint in endpoints)
+        yaml = f"""{top}
+pools:
+  web: {{endpoints: [{addresses}], {pool}}}
+routes:
+  - {{reverse_proxy: web, {route}}}
+"""
+        return self.proxy(yaml, **options)
+
     def gunicorn(self, app="tests.scenarios.apps:app", *, bind=f"{HOST}:0", workers=1, threads=1, env=None,
                  options=()):
         """gunicorn with sync workers, or gthread with more than one thread; `bind` may be `unix:PATH`."""

@@ -6,18 +6,11 @@ import pytest
 
 from tests.scenarios.support import LOOPS, OK, ask, connect, open_fds, pss, rss
 
-YAML = """
-pools:
-  web: {{endpoints: ["{0}"]}}
-routes:
-  - reverse_proxy: web
-"""
-
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_an_origin_that_answers(stage, loop):
     origin = stage.origin(OK)
-    proxy = stage.proxy(YAML.format(origin.address), loop=loop)
+    proxy = stage.before(origin, loop=loop)
     assert ask(proxy, "/a").body == b"OK"
     assert ask(proxy, "/b").status == 200
     assert [request.target for request in origin.requests] == [b"/a", b"/b"]
@@ -28,7 +21,7 @@ def test_an_origin_that_answers(stage, loop):
 
 def test_an_origin_that_the_test_plays(stage):
     origin = stage.origin()
-    proxy = stage.proxy(YAML.format(origin.address))
+    proxy = stage.before(origin)
     with connect(proxy) as client:
         client.get("/x")
         with origin.accept() as endpoint:
@@ -43,7 +36,7 @@ def test_an_origin_that_the_test_plays(stage):
 def test_gunicorn(stage, tmp_path, kind, threads):
     bind = {} if kind == "tcp" else {"bind": f"unix:{tmp_path}/app.sock"}
     application = stage.gunicorn(threads=threads, env={"INSTANCE": "zoe"}, **bind)
-    proxy = stage.proxy(YAML.format(application.address))
+    proxy = stage.before(application)
     assert ask(proxy, "/who").body == b"zoe"
     assert len(application.workers()) == 1
 
