@@ -33,8 +33,8 @@ async def connect(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
             return await _open(pool, endpoint)
     except TimeoutError:
         raise UpstreamError("connect", "no connection in time", status=504, unsent=True) from None
-    except OSError as error:
-        if error.errno in _NO_ROOM:
+    except (OSError, UnicodeError) as error:  # the latter: a name that cannot be looked up at all
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
             raise UpstreamError("connect", str(error), status=503, unsent=True, ours=True) from None
         raise UpstreamError("connect", str(error), unsent=True) from None
 

@@ -143,13 +143,17 @@ class UpstreamConnection(asyncio.Protocol):
     def send_data(self, data: bytes) -> None:
         if self._sending:
             self.transport.write(data)
+            if self._phase == HEAD:
+                # Until the body is whole the endpoint owes no answer, only that it takes the octets.
+                self.deadline = monotonic() + self._timeouts.response_head if self.stuffed else NEVER
 
     def send_end(self, data: bytes) -> None:
         if self._sending:
             self._sending = False
             if data:
                 self.transport.write(data)
-            self.deadline = monotonic() + self._timeouts.response_head
+            if self._phase == HEAD:
+                self.deadline = monotonic() + self._timeouts.response_head
 
     def _pump(self) -> None:
         """Send as much of the body as the endpoint takes."""
@@ -301,14 +305,14 @@ class UpstreamConnection(asyncio.Protocol):
         """The response is complete: keep the connection or close it."""
         self._attempt = None
         self._decoder = None
-        if not reusable or self._sending or self.transport.is_closing():
+        if not reusable or self._sending or self.stuffed or self.transport.is_closing():
             self.discard()
             return
         self._phase = IDLE
         self.reused = True
-        self.deadline = monotonic() + self._timeouts.idle
         if not self.reading:
             self.resume()
+        self.deadline = monotonic() + self._timeouts.idle
         if not self.endpoint.keep(self):
             self.discard()
 

@@ -72,14 +72,15 @@ class Pool:
             log.warning("%s %s %s", self.name, endpoint, what)
 
     def connect_failed(self, endpoint: Endpoint, reason: str) -> None:
-        """Pass over `endpoint` for a while."""
+        """Pass over `endpoint` for a while; of a burst of connects that fail the first one counts."""
+        if endpoint in self._resting:
+            return
         endpoint.failures += 1
-        rest = min(FIRST_REST * 2 ** (endpoint.failures - 1), LONGEST_REST)
+        rest = min(FIRST_REST * 2 ** min(endpoint.failures - 1, 8), LONGEST_REST)
         endpoint.down_until = self.loop.time() + rest
-        if endpoint not in self._resting:
-            self._resting.append(endpoint)
-            log.warning("%s %s cannot be reached: %s", self.name, endpoint.name, reason)
-            self._rebuild()
+        self._resting.append(endpoint)
+        log.warning("%s %s cannot be reached: %s", self.name, endpoint.name, reason)
+        self._rebuild()
 
     def connected(self, endpoint: Endpoint) -> None:
         """`endpoint` answers again."""
