@@ -112,6 +112,7 @@ class Origin:
         self._server = await asyncio.start_server(
             self._serve, "127.0.0.1", self.port, backlog=4096, limit=PIECE)
         self.port = self._server.sockets[0].getsockname()[1]
+        self.place = "127.0.0.1", self.port
         self.address = f"127.0.0.1:{self.port}"
         return self
 
@@ -217,12 +218,11 @@ class Connection:
             return await self._break(wish, head + b"".join(pieces))
         if wish.drip:
             await self.send(head)
-            pieces = in_tenths(b"".join(pieces))
-        else:
-            self.writer.write(head)
+            head, pieces = b"", in_tenths(b"".join(pieces))
         for piece in pieces:
             await asyncio.sleep(wish.drip / 10)
-            await self.send(b"%x\r\n%b\r\n" % (len(piece), piece) if wish.chunked else piece)
+            await self.send(head + (b"%x\r\n%b\r\n" % (len(piece), piece) if wish.chunked else piece))
+            head = b""
         if wish.chunked:
             await self.send(b"0\r\n\r\n")
         return True

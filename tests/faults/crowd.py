@@ -38,7 +38,11 @@ class Crowd:
         self.loop = asyncio.get_running_loop()
 
     async def __aenter__(self):
-        await self._by_fifties(self._join, range(self.count))
+        try:
+            await self._by_fifties(self._join, range(self.count))
+        except BaseException:
+            self.leave()
+            raise
         return self
 
     async def _by_fifties(self, work, things):

@@ -252,6 +252,24 @@ def calm_p99(outcomes):
     return min(quantile(outcomes[at:at + size], 0.99) for at in range(0, 3 * size, size))
 
 
+class Beside:
+    """How long others wait: before the fault, beside it, and beside it without the proxy.
+
+    The last one shows what the machine and this very process do at that time.
+    """
+
+    def __init__(self, before, beside, control):
+        self.before, self.beside, self.control = (calm_p99(some) for some in (before, beside, control))
+
+    def __str__(self):
+        figures = (1000 * one for one in (self.before, self.beside, self.control))
+        return "p99 of others {:.1f} -> {:.1f} ms (without the proxy {:.1f})".format(*figures)
+
+    @property
+    def unharmed(self):
+        return self.beside < 1.5 * max(self.before, self.control) + 0.03
+
+
 def quantile(outcomes, part):
     """Seconds within which so large a part of the answers was there."""
     times = sorted(outcome.seconds for outcome in outcomes)

@@ -75,8 +75,8 @@ def test_an_end_under_load(stage, loop):
     begun = [one for one in before if one.ended > asked]
     refused = sum(one.kind == REFUSED for one in late)
     figures.found[REFUSED] -= refused  # nobody listens any more
-    figures.report(loop, f"{len(begun)} in flight were finished", f"idle ones closed after {closed[0][0]:.2f} s",
-                   f"ended after {ended:.2f} s (limit {drain})", f"refused: {refused} after the signal, 0 before")
+    figures.report(loop, f"{len(begun)} in flight were finished", f"idle closed after {closed[0][0]:.2f} s",
+                   f"ended after {ended:.2f} s (limit {drain})", f"{refused} refused after it, 0 before")
     assert status == 0
     assert ended < drain
     assert {one.kind for one in before} == {OK}, figures.why()
