@@ -15,7 +15,7 @@ The rules of this room:
 - Doubt is shown: a failed request is counted in the table, and where the load rather than the
   proxy was the limit, requests per second are marked as saying nothing.
 
-`cases` says what is measured, `subjects` and `configs` who and how, `load`, `transfers` and
-`idle` with what; `usage` reads CPU time and memory; `measure` runs it all; `summary`, `table` and
-`plot` are pure and turn samples into results/.
+`cases` says what is measured, `subjects` and `configs` who and how, `wrk` (at half load by `pace`),
+`transfers` and `idle` with what; `usage` reads CPU time and memory; `measure` runs it all; `summary`,
+`targets`, `table` and `plot` are pure and turn samples into results/. `--quick` takes minutes.
 """

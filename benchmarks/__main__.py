@@ -17,9 +17,15 @@ from benchmarks import machine, plot, table
 from benchmarks.cases import CASES
 from benchmarks.measure import Bench, Plan, Runner
 from benchmarks.subjects import SUBJECTS, Subject
-from benchmarks.summary import summarize
+from benchmarks.summary import Results, summarize
 
 RESULTS = Path(__file__).resolve().parent / "results"
+QUICK = {
+    "only": "small,small-varying,small-log,small-half,static1k,static1k-log,static64k,down10m",
+    "subjects": "ours,ours-asyncio,nginx",
+    "rounds": 2,
+    "seconds": 2.0,
+}
 Item = TypeVar("Item")
 
 
@@ -50,6 +56,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--subjects", default="", metavar="NAME,...", help=f"of {', '.join(SUBJECTS)}")
     parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="default: %(default)s")
     parser.add_argument("--list", action="store_true", help="name the cases and end")
+    parser.add_argument("--quick", action="store_true", help="less of everything, in under four minutes")
+    if parser.parse_args(arguments).quick:
+        parser.set_defaults(**QUICK)  # what is said beside --quick counts more
     return parser.parse_args(arguments)
 
 
@@ -92,7 +101,7 @@ def _versions(subjects: Iterable[Subject], python: str) -> str:
     return ", ".join([f"Python {python}", *(f"{subject.name} {subject.version()}" for subject in subjects)])
 
 
-def _write(folder: Path, results: table.Results, about: Mapping[str, str]) -> None:
+def _write(folder: Path, results: Results, about: Mapping[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "latest.json").write_text(json.dumps({"about": about, "cases": results}, indent=1) + "\n")
     (folder / "latest.md").write_text(table.document(results, about))

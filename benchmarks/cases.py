@@ -23,6 +23,7 @@ class Case:
         logged: with an access log, which only some subjects can write to a file themselves.
         flask: behind the proxy is Flask under gunicorn, not the bare origin.
         idle: while 1,000 other connections sit idle; how much memory these take is measured too.
+        half_of: at half the rate that the subject reached in this case.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Case:
     logged: bool = False
     flask: bool = False
     idle: bool = False
+    half_of: str = ""
 
     @property
     def is_static(self) -> bool:
@@ -46,6 +48,7 @@ _ALL = (
     Case("small", "proxied", "14 bytes, kept alive", Load("/")),
     Case("small-varying", "proxied", "14 bytes, no two header blocks alike", Load("/", varying=True)),
     Case("small-log", "proxied", "14 bytes, access log on", Load("/"), logged=True),
+    Case("small-half", "proxied", "14 bytes, at half load", Load("/"), half_of="small"),
     Case("small-fresh", "proxied", "14 bytes, fresh connections", Load("/", fresh=True)),
     Case("small-idle", "proxied", "14 bytes, beside 1,000 idle connections", Load("/"), idle=True),
     Case("flask", "proxied", "Flask under gunicorn", Load(FLASK_PATH, connections_each=1), flask=True),

@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Protocol
 
 from benchmarks import transfers, wrk
@@ -19,12 +20,13 @@ from benchmarks.cases import Case
 from benchmarks.configs import Setup
 from benchmarks.idle import CONNECTIONS, idle_connections
 from benchmarks.origin import flask_origin, make_site, nginx_origin
+from benchmarks.pace import Pace
 from benchmarks.process import free_port
 from benchmarks.subjects import Subject, served
 from benchmarks.summary import Sample
 from benchmarks.transfers import Transfers
 from benchmarks.usage import Usage, memory_kb, usage
-from benchmarks.wrk import Answers
+from benchmarks.wrk import Answers, Load
 
 Samples = dict[str, dict[str, list[Sample]]]  # case, subject, one per round
 
@@ -65,14 +67,16 @@ class Bench:
     load_cpu: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class Running:
-    """A subject that serves."""
+    """A subject that serves; `full_rate` is what it reached without a pace, once that is known."""
 
     subject: Subject
     port: int
     pid: int
     folder: Path
+    full_rate: float = 0.0
+    pace: Pace | None = None
 
 
 class Runner:
@@ -105,8 +109,14 @@ class Runner:
             except RuntimeError as error:
                 self._failed(case, subject, error)
             else:
-                started.append(Running(subject, setup.listen, pid, setup.folder))
+                full = self._full_rate(case, subject)
+                started.append(Running(subject, setup.listen, pid, setup.folder, full))
         return started
+
+    def _full_rate(self, case: Case, subject: Subject) -> float:
+        """What the subject reached in the case that this one is half of; 0 if that was not run."""
+        rounds = self.samples.get(case.half_of, {}).get(subject.name, ())
+        return median(sample["rps"] for sample in rounds) if rounds else 0.0
 
     def _rounds(self, case: Case, subjects: list[Running]) -> None:
         samples: dict[str, list[Sample]] = {}
@@ -146,9 +156,17 @@ def _sample(case: Case, one: Running, seconds: float, *, first: bool) -> Sample:
     if first:
         # Before any load: what that leaves behind in the allocator would be taken for nothing.
         idle = _idle_figures(case, one, seconds) if case.idle else {}
-        _load(case, one, 1)  # connections to the origin, caches, allocators: not what is measured
+        _warm_up(case, one)
     with idle_connections(one.port, case.load.path) if case.idle else nullcontext():
         return _sample_load(case, one, seconds) | idle
+
+
+def _warm_up(case: Case, one: Running) -> None:
+    """Connections to the origin, caches, allocators, and the pace: not what is measured."""
+    _load(case, one, 1)
+    if case.half_of and isinstance(case.load, Load):
+        one.pace = Pace(one.full_rate or _load(case, one, 1).rate, case.load.connections)
+        one.pace.settle(_load(case, one, 1).rate)
 
 
 def _idle_figures(case: Case, one: Running, seconds: float) -> Sample:
@@ -169,22 +187,35 @@ def _idle_figures(case: Case, one: Running, seconds: float) -> Sample:
 def _sample_load(case: Case, one: Running, seconds: float) -> Sample:
     before = usage(one.pid)
     answers = _load(case, one, seconds)
-    return _figures(answers, before, usage(one.pid), memory_kb(one.pid))
+    figures = _figures(answers, before, usage(one.pid), memory_kb(one.pid))
+    return figures | _pace_figures(answers, one.pace) if one.pace else figures
+
+
+def _pace_figures(answers: Answers, pace: Pace) -> Sample:
+    """How near to half the load was, and latency; the next round is put right by this one."""
+    pace.settle(answers.rate)
+    return {"share": answers.rate / pace.full_rate, "p99_p50": answers.p99_ms / answers.p50_ms}
 
 
 def _load(case: Case, one: Running, seconds: float) -> Answers:
+    answers = _answers(case, one, seconds)
+    if not answers.requests:
+        raise RuntimeError(f"not one request succeeded: {answers}")
+    return answers
+
+
+def _answers(case: Case, one: Running, seconds: float) -> Answers:
     if isinstance(case.load, Transfers):
         return transfers.run(case.load, one.port, seconds)
-    return wrk.run(case.load, one.port, seconds, one.folder)
+    load = replace(case.load, pause_ms=one.pace.pause_ms) if one.pace else case.load
+    return wrk.run(load, one.port, seconds, one.folder)
 
 
 def _figures(answers: Answers, before: Usage, after: Usage, memory: int) -> Sample:
-    if not answers.requests:
-        raise RuntimeError(f"not one request succeeded: {answers}")
     cpu = after.cpu - before.cpu
     return {
         "cpu_us": cpu / answers.requests * 1e6,
-        "rps": answers.requests / answers.seconds,
+        "rps": answers.rate,
         "p50_ms": answers.p50_ms,
         "p99_ms": answers.p99_ms,
         "memory_mb": memory / 1024,

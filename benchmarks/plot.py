@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.cases import CASES
-from benchmarks.summary import REFERENCE, ratio_limited
-from benchmarks.table import Results
+from benchmarks.summary import REFERENCE, Results, ratio_limited
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -61,7 +60,7 @@ def _groups(results: Results) -> dict[str, list[str]]:
     """The cases that can be compared, by group."""
     groups: dict[str, list[str]] = {}
     for case, subjects in results.items():
-        if any(bars(case, metric, results) for metric, _ in PANELS) and len(subjects) > 1:
+        if all(bars(case, metric, results) for metric, _ in PANELS) and len(subjects) > 1:
             groups.setdefault(CASES[case].group, []).append(case)
     return groups
 

@@ -27,6 +27,9 @@ class Result(TypedDict):
     samples: Sequence[Sample]
 
 
+Results = Mapping[str, Mapping[str, Result]]  # case, subject
+
+
 def summarize(samples: Mapping[str, Sequence[Sample]]) -> dict[str, Result]:
     """The results of one case, by subject."""
     reference = samples.get(REFERENCE, ())
@@ -37,8 +40,16 @@ def summarize(samples: Mapping[str, Sequence[Sample]]) -> dict[str, Result]:
 
 
 def limited(result: Result) -> bool:
-    """Whether the load, not the proxy, was the limit; its rate and times say little then."""
-    return result["figures"]["busy"] < BUSY
+    """Whether the load, not the proxy, was the limit; its rate and times say little then.
+
+    Not where the load was meant to leave it time.
+    """
+    return not is_paced(result["figures"]) and result["figures"]["busy"] < BUSY
+
+
+def is_paced(sample: Sample) -> bool:
+    """Whether the rate was set by the load."""
+    return "share" in sample
 
 
 def ratio_limited(name: str, results: Mapping[str, Result]) -> bool:
@@ -56,13 +67,17 @@ def figures(rounds: Sequence[Sample]) -> Figures:
 
 
 def ratios(rounds: Sequence[Sample], reference: Sequence[Sample]) -> Figures:
-    """Medians of the ratios to the reference, round by round; none where it took no part."""
+    """Medians of the ratios to the reference, round by round; none where it took no part.
+
+    Rates that the load set are not compared.
+    """
     found = {}
     for metric in COMPARED:
         each = [
             ours[metric] / theirs[metric]
             for ours, theirs in zip(rounds, reference, strict=False)
             if metric in ours and theirs.get(metric)
+            if metric != "rps" or not is_paced(ours)
         ]
         if each:
             found[metric] = median(each)

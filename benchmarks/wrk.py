@@ -9,7 +9,8 @@ close` and wrk connects anew; wrk times a request from its first byte sent, so t
 connecting is in the CPU time and the rate, but not in p50 and p99.
 
 The loop is closed (a client waits for its answer before it asks again): percentiles are those of a
-proxy at its limit, not at some rate that all can serve.
+proxy at its limit, not at some rate that all can serve. With `pause_ms` every connection waits about
+so long before each request, which wrk does not count as time of the answer: `pace` makes half load of it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,11 @@ class Load:
     connections_each: int = 4
     varying: bool = False
     fresh: bool = False
+    pause_ms: float = 0.0
+
+    @property
+    def connections(self) -> int:
+        return self.clients * self.connections_each
 
 
 @dataclass(frozen=True)
@@ -55,12 +61,22 @@ class Answers:
     p50_ms: float
     p99_ms: float
 
+    @property
+    def rate(self) -> float:
+        return self.requests / self.seconds
+
 
 def script(load: Load) -> str:
     """The Lua script of a load."""
     heads = [_head(load, client) for client in range(load.clients)]
     listed = ",\n".join(map(lua_string, heads))
-    return f"local heads = {{\n{listed}\n}}\n" + _SETUP + (_VARYING if load.varying else _STEADY) + _DONE
+    parts = [_SETUP, _VARYING if load.varying else _STEADY, _pause(load.pause_ms), _DONE]
+    return f"local heads = {{\n{listed}\n}}\n" + "".join(parts)
+
+
+def _pause(mean_ms: float) -> str:
+    """Evenly spread from nought to twice the mean, so that connections do not fall into step."""
+    return _PAUSE.replace("@@TWICE@@", f"{2 * mean_ms:.4f}") if mean_ms else ""
 
 
 def _head(load: Load, client: int) -> str:
@@ -106,13 +122,27 @@ end
 """
 
 
+# wrk takes whole milliseconds and cuts off the rest: adding a random part of one keeps the mean. Threads
+# draw from the same numbers unless each is given a seed.
+_PAUSE = """
+local seeded = false
+function delay()
+  if not seeded then
+    math.randomseed(client + 1)
+    seeded = true
+  end
+  return math.floor(math.random() * @@TWICE@@ + math.random())
+end
+"""
+
+
 def run(load: Load, port: int, seconds: float, folder: Path) -> Answers:
     """Send a load and count; the script stays in `folder`."""
     lua = folder / "load.lua"
     lua.write_text(script(load))
     command = [
         program("wrk"), "--threads", str(load.clients),
-        "--connections", str(load.clients * load.connections_each),
+        "--connections", str(load.connections),
         "--duration", f"{max(1, round(seconds))}s", "--timeout", "10s",
         "--script", str(lua), f"http://127.0.0.1:{port}{load.path}",
     ]

@@ -18,6 +18,18 @@ def test_an_unknown_case_is_named():
         program.main(["--only", "smal,small"])
 
 
+def test_quick_is_less_of_everything():
+    options = program._options(["--quick"])
+    assert (options.rounds, options.seconds) == (2, 2)
+    assert len(program._chosen(options.only, CASES)) == 8
+    assert len(program._chosen(options.subjects, SUBJECTS)) == 3
+
+
+def test_what_is_said_beside_quick_counts_more():
+    options = program._options(["--rounds", "1", "--quick", "--only", "small"])
+    assert (options.rounds, options.only, options.seconds) == (1, "small", 2)
+
+
 def test_who_takes_part():
     plan = Plan(list(CASES.values()), list(SUBJECTS.values()), rounds=1, seconds=1)
     names = {case: [subject.name for subject in plan.taking_part(CASES[case])] for case in CASES}

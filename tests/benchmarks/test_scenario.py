@@ -103,6 +103,13 @@ def start_and_stop(subject, setup):
         assert pid
 
 
+async def test_connections_pause(tmp_path):
+    load = Load("/", clients=2, connections_each=2, pause_ms=10.0)
+    async with Origin() as origin:
+        answers = await asyncio.to_thread(wrk.run, load, origin.port, 1, tmp_path)
+    assert 0 < answers.rate <= 4 / 0.008  # the grain of wrk's clock may cut a millisecond off each pause
+
+
 class Silent:
     """Nobody watches."""
 
@@ -126,3 +133,14 @@ def test_a_short_run(tmp_path):
     assert ours["figures"]["errors"] == 0
     assert ours["ratios"]["cpu_us"] > 0
     assert [row[1] for row in table.rows({"small": results})] == ["ours", "nginx"]
+
+
+def test_half_load_without_the_full_one(tmp_path):
+    """`small` was not run: what is half of it is found out by a run without pauses."""
+    plan = Plan([CASES["small-half"]], [SUBJECTS["nginx"]], rounds=1, seconds=1)
+    runner = Runner(plan, Bench(tmp_path, *choose_cpus()), Silent())
+    runner.run()
+    assert runner.failures == []
+    (sample,) = runner.samples["small-half"]["nginx"]
+    assert sample["share"] > 0  # how near to half depends on what else the machine does
+    assert sample["p99_p50"] == sample["p99_ms"] / sample["p50_ms"]

@@ -1,4 +1,4 @@
-from benchmarks.summary import figures, limited, ratio_limited, ratios, summarize
+from benchmarks.summary import figures, is_paced, limited, ratio_limited, ratios, summarize
 
 
 def sample(cpu, busy=1.0, **others):
@@ -42,3 +42,11 @@ def test_a_ratio_is_doubtful_when_either_of_the_two_was_limited():
     assert not limited(results["ours"])
     assert ratio_limited("ours", results)
     assert not ratio_limited("ours", {"ours": results["ours"], "nginx": results["caddy"]})
+
+
+def test_a_rate_that_the_load_set_is_neither_limited_nor_compared():
+    half = {"busy": 0.5, "share": 0.5}
+    paced = summarize({"ours": [sample(30.0, **half)], "nginx": [sample(20.0, **half)]})
+    assert is_paced(paced["ours"]["figures"])
+    assert not ratio_limited("ours", paced)
+    assert paced["ours"]["ratios"] == {"cpu_us": 1.5, "p99_ms": 1.0}

@@ -63,3 +63,15 @@ def test_the_document_says_on_what_it_was_measured(results):
     text = table.document(results, {"machine": "2 x Some CPU"})
     assert "- machine: 2 x Some CPU" in text
     assert "| ours | 1.70 | 3.40 | 0.20 |" in text
+
+
+def test_half_load_has_a_table_of_its_own(results):
+    assert table.half_rows(results) == []
+    half = {"small-half": summarize({"ours": [sample(26.0, 18_000, 0.48, share=0.493, p99_p50=2.0)]})}
+    assert table.half_rows(half) == [("ours", "18,000", "0.49", "0.48", "1.50", "3.00", "2.00")]
+    assert "| ours | 18,000 | 0.49 | 0.48 | 1.50 | 3.00 | 2.00 |" in table.document(half, {})
+
+
+def test_targets_stand_in_both(results):
+    assert "| small: CPU per request x nginx | ours | <= 1.3 | 1.040 | met |" in table.document(results, {})
+    assert "verdict" in table.text(results)

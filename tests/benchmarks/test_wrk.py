@@ -40,3 +40,15 @@ def test_results_are_found_among_other_words():
 def test_no_result_is_an_error_with_the_complaint():
     with pytest.raises(RuntimeError, match="unable to connect"):
         wrk.parse("", "unable to connect")
+
+
+def test_only_a_paced_script_waits():
+    assert "function delay" not in wrk.script(Load("/"))
+    script = wrk.script(Load("/", pause_ms=3.25))
+    assert "function delay" in script
+    assert "math.random() * 6.5000" in script
+
+
+def test_rates_and_connections_are_counted():
+    assert Load("/", clients=3, connections_each=2).connections == 6
+    assert Answers(9, 4.5, 0, 0.5, 2).rate == 2.0
