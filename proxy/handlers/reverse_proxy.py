@@ -83,10 +83,8 @@ class ReverseProxy:
             forwarding.attempt()
 
     def target_of(self, exchange: Exchange) -> bytes:
-        """The target in origin-form, as the endpoint shall see it."""
+        """The target in origin-form, as the endpoint shall see it without the prefix."""
         path_query = exchange.target.path_query
-        if not self.strip_prefix:
-            return path_query
         if not path_query.startswith(self.strip_prefix):
             raise RequestError(400, "the path spells the route's prefix in another way", close=False)
         rest = path_query[len(self.strip_prefix):]
@@ -98,12 +96,14 @@ class Forwarding:
 
     __slots__ = (
         "_body", "_connecting", "_connection", "_endpoint", "_exchange", "_fresh", "_handler", "_pool",
-        "_relaying", "_streaming", "_tried")
+        "_relaying", "_streaming", "_target", "_tried")
 
     def __init__(self, handler: ReverseProxy, exchange: Exchange) -> None:
         self._handler = handler
         self._pool = handler.pool
         self._exchange = exchange
+        # Now, while a refusal is no more than that: later an endpoint would count as working on it.
+        self._target = handler.target_of(exchange) if handler.strip_prefix else exchange.target.path_query
         self._body: Body | None = None
         self._tried: tuple[Endpoint, ...] = ()
         self._endpoint: Endpoint | None = None
@@ -158,7 +158,7 @@ class Forwarding:
         if exchange.timings is not None or exchange.attempts > 1 or self._body is not None:
             now = monotonic()
             if exchange.timings is not None:
-                exchange.timings.append(now)
+                exchange.timings[:] = [now]  # of the attempt that was answered
         head = self._request_head()
         body = self._body
         head_only = exchange.method == b"HEAD"
@@ -178,8 +178,7 @@ class Forwarding:
         request_id = exchange.request_id
         if not request_id:
             exchange.request_id = request_id = b"%b%08x" % (_id_prefix, next(_ids))
-        handler = self._handler
-        target = handler.target_of(exchange) if handler.strip_prefix else exchange.target.path_query
+        handler, target = self._handler, self._target
         plain = exchange.body_length == 0 and block.length is None and not handler.strip_prefix
         if plain and not exchange.upgrade_offer:
             return b"%b %b HTTP/1.1\r\n%bX-Request-ID: %b\r\n\r\n" % (
@@ -255,8 +254,8 @@ class Forwarding:
         exchange = self._exchange
         if head.status != 100:
             exchange.interim(self._disguised(head).lines if head.names_endpoint else head.lines)
-        elif exchange.headers.expect and self._body is None and exchange.body_length != 0:
-            self._read_body()  # which tells the client to go on
+        elif exchange.headers.expect and exchange.body_length != 0 and not (self._streaming or self._body):
+            self._read_body()  # which tells the client to go on; once, however often the endpoint says so
 
     def answer_upgrade(self, head: AnswerHead, surplus: bytes) -> None:
         """A 101: only for a protocol that this client offered (RFC 9110 section 7.8)."""
