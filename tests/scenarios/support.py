@@ -7,6 +7,7 @@ chosen by the kernel and read from what each program says, so nothing can collid
 
 import os
 import re
+import select
 import signal
 import socket
 import struct
@@ -336,6 +337,17 @@ class Wire:
         """Send a request without a body."""
         lines = "".join(f"{field}\r\n" for field in ("Host: a.example", *fields))
         self.send(f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1"))
+
+    def send_ahead(self, data):
+        """How many octets are taken until none is for half a second."""
+        view = memoryview(data)
+        while view and select.select([], [self.sock], [], 0.5)[1]:
+            view = view[self.sock.send(view[:65536]):]
+        return len(data) - len(view)
+
+    def has_news(self, patience=PATIENCE):
+        """Whether something can be read, or the end, within so many seconds."""
+        return bool(self.held) or bool(select.select([self.sock], [], [], patience)[0])
 
     def more(self):
         """Read once; b"" at the end."""

@@ -244,7 +244,7 @@ def test_pipelining_is_bounded(stage, loop):
         endpoint = origin.accept()
         endpoint.request()
         before = rss(proxy.workers()[0])
-        sent = 1 + send_ahead(client.sock, request * 10_000) // len(request)
+        sent = 1 + client.send_ahead(request * 10_000) // len(request)
         assert sent < 5000
         assert rss(proxy.workers()[0]) - before < 2_000_000
         endpoint.send(OK)
@@ -252,16 +252,6 @@ def test_pipelining_is_bounded(stage, loop):
             endpoint.request()
             endpoint.send(OK)
         assert [client.response().status for _ in range(sent)] == [200] * sent
-
-
-def send_ahead(sock, data):
-    """How many octets are taken until none is for half a second."""
-    view = memoryview(data)
-    sent = 0
-    while view and select.select([], [sock], [], 0.5)[1]:
-        sent += (count := sock.send(view[:65536]))
-        view = view[count:]
-    return sent
 
 
 def test_connection_close_is_obeyed(stage, loop):
