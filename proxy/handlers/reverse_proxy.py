@@ -131,7 +131,12 @@ class Forwarding:
         exchange.endpoint = endpoint.name
         endpoint.in_flight += 1
         self._endpoint = endpoint
-        connection = None if self._fresh else endpoint.take_idle()
+        if self._fresh:
+            connection = None
+        elif exchange.method in IDEMPOTENT and (exchange.body_length == 0 or self._body is not None):
+            connection = endpoint.take_idle()
+        else:
+            connection = endpoint.take_surely_open()  # for lack of a second try
         if connection is None:
             self._connecting = spawn(exchange.loop, self._connect(endpoint))
         else:

@@ -73,7 +73,7 @@ class UpstreamConnection(asyncio.Protocol):
     __slots__ = (
         "_attempt", "_body", "_body_at", "_closing_after", "_decoder", "_head_only", "_held", "_interims",
         "_left", "_memo", "_phase", "_poll", "_sending", "_timeouts", "_wheel", "deadline", "endpoint",
-        "reading", "reused", "stuffed", "transport")
+        "idle_since", "reading", "reused", "stuffed", "transport")
 
     transport: asyncio.Transport
 
@@ -100,6 +100,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.stuffed = False
         self.reading = True
         self.reused = False
+        self.idle_since = 0.0  # when it was last given back
         self.deadline = NEVER
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -312,7 +313,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.reused = True
         if not self.reading:
             self.resume()
-        self.deadline = monotonic() + self._timeouts.idle
+        self.idle_since = now = monotonic()
+        self.deadline = now + self._timeouts.idle
         if not self.endpoint.keep(self):
             self.discard()
 
@@ -340,9 +342,11 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wheel.forget(self)
-        if self._phase == IDLE:
-            self.endpoint.forget(self)
         phase = self._phase
+        if phase == IDLE:
+            self.endpoint.forget(self)
+        if self.reused and (phase == IDLE or (phase == HEAD and not self._held)):
+            self.endpoint.closed_idle(self)
         attempt, self._attempt = self._attempt, None
         self._phase = DONE
         self._body = None

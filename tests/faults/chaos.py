@@ -86,7 +86,7 @@ class Origin:
 
     Args:
         name: told in `X-Origin`.
-        idle: (shortest, longest) seconds after which a connection is closed that waits for a request.
+        idle: (shortest, longest) seconds after which a kept connection is closed.
         seed: of those times.
         silent: accept and never answer.
         replies: name -> steps; a step is octets (see `fill`), seconds, "close", "reset" or "half_close".
@@ -145,6 +145,7 @@ class Connection:
         self.writer = writer
         self.rest = b""
         self.parser = None
+        self.kept = False
 
     async def run(self):
         while (seen := await self._request()) is not None:
@@ -157,6 +158,7 @@ class Connection:
                 self.origin.busy -= 1
             if not goes_on:
                 return
+            self.kept = True
 
     async def _request(self):
         """The next request, whole; None where the connection ends or is malformed."""
@@ -164,7 +166,7 @@ class Connection:
         if self.rest:
             self.parser.receive_data(self.rest)
         try:
-            head = await self._event(idle=True)
+            head = await self._event(between=True)
             if not isinstance(head, h11.Request):
                 return None
             mark = dict(head.headers).get(b"x-mark", b"").decode("latin-1")
@@ -181,22 +183,24 @@ class Connection:
         self.rest = self.parser.trailing_data[0]
         return Seen(mark, head.method.decode(), head.target.decode("latin-1"), length, digest.hexdigest())
 
-    async def _event(self, *, idle=False):
+    async def _event(self, *, between=False):
         while (event := self.parser.next_event()) is h11.NEED_DATA:
             if self.parser.they_are_waiting_for_100_continue:
                 self.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             try:
-                async with asyncio.timeout(self._idle_seconds() if idle else None):
+                async with asyncio.timeout(self._idle_seconds() if between else None):
                     data = await self.reader.read(PIECE)
             except TimeoutError:
                 return None
-            if not data and idle:
+            if not data and between:
                 return None
             self.parser.receive_data(data)
         return event
 
     def _idle_seconds(self):
-        return self.origin.random.uniform(*self.origin.idle) if self.origin.idle else None
+        if self.origin.idle and self.kept:
+            return self.origin.random.uniform(*self.origin.idle)
+        return None
 
     async def _answer(self, seen):
         """Whether the connection goes on."""
