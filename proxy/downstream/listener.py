@@ -80,6 +80,8 @@ class Listener:
         self._gate = gate
         self._trust = trust
         self._accepting = False
+        self._arriving: set[asyncio.Task[None]] = set()
+        self._too_many: set[H1Connection] = set()
         self._empty: Callable[[], None] | None = None
         name = sock.getsockname()
         self._port = name[1] if isinstance(name, tuple) else 0
@@ -134,17 +136,19 @@ class Listener:
         sock.setblocking(False)
         peer = Peer(address, self._port, "http", self._authority, self._trust)
         connection = H1Connection(self, peer)
-        spawn(self.loop, self._serve(sock, connection, admitted=admitted))
+        if not admitted:
+            self._too_many.add(connection)
+        arriving = spawn(self.loop, self._serve(sock, connection))
+        self._arriving.add(arriving)
+        arriving.add_done_callback(self._arriving.discard)
 
-    async def _serve(self, sock: socket.socket, connection: H1Connection, *, admitted: bool) -> None:
+    async def _serve(self, sock: socket.socket, connection: H1Connection) -> None:
         try:
             await self.loop.connect_accepted_socket(lambda: connection, sock)
         except OSError:
             sock.close()
+            self._too_many.discard(connection)
             self._gate.leave(connection.peer.address)
-            return
-        if not admitted:
-            connection.turn_away(error_page(429))
 
     def tidy(self, now: float) -> None:
         """Have connections that have been idle for a while give back what they remember."""
@@ -154,6 +158,9 @@ class Listener:
 
     def opened(self, connection: H1Connection) -> None:
         self.connections.add(connection)
+        if connection in self._too_many:  # at once: later it might have asked for something already
+            self._too_many.remove(connection)
+            connection.turn_away(error_page(429))
 
     def closed(self, connection: H1Connection) -> None:
         """Called once for each connection, tunnels included, when it is gone."""
@@ -165,20 +172,26 @@ class Listener:
 
     async def drain(self, seconds: float) -> None:
         """Accept no more, let what runs finish for at most `seconds`, then close the rest."""
-        while self._accept():
+        while not self.draining and self._accept():
             pass  # whoever is in the queue already has been promised an answer
         self._stop_listening()
-        emptied = asyncio.Event()
-        self._empty = emptied.set
-        await asyncio.sleep(0)  # let the last accepted ones arrive
-        for connection in list(self.connections):
-            connection.drain()
+        self._drain_all()
+        await asyncio.gather(*self._arriving)
+        for _ in range(3):
+            await asyncio.sleep(0)  # what the last ones sent with their connect is read now
+        self._drain_all()
         if self.connections:
+            emptied = asyncio.Event()
+            self._empty = emptied.set
             try:
                 await asyncio.wait_for(emptied.wait(), seconds)
             except TimeoutError:
                 log.warning("%d connections did not finish in time and are closed", len(self.connections))
         self.close()
+
+    def _drain_all(self) -> None:
+        for connection in list(self.connections):
+            connection.drain()
 
     def _stop_listening(self) -> None:
         self._pause()

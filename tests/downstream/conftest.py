@@ -1,4 +1,7 @@
+import asyncio
+
 import pytest
+import uvloop
 
 from proxy.clock import WALL
 from proxy.downstream import h1, h1_exchange
@@ -19,3 +22,8 @@ def clock(monkeypatch):
 def stage(clock):
     """Makes the stage of a test; see `Stage`."""
     return lambda **options: Stage(clock, **options)
+
+
+def pytest_asyncio_loop_factories():
+    """What has to do with real sockets holds on both loops: they tell of things in different orders."""
+    return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
