@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint fuzz bench bench-micro clean
+.PHONY: help run test test-long lint fuzz bench bench-micro clean
 
 help:
 	@echo "make run     the demo: a site under three gunicorn processes, the proxy on http://127.0.0.1:8080/"
 	@echo "make test    ruff, mypy and the whole test suite"
+	@echo "make test-long   the few tests that take minutes: gigabytes both ways"
 	@echo "make lint    ruff and mypy alone"
 	@echo "make fuzz    the property tests, a thousand times as long as make test runs them"
 	@echo "make bench   cost per request beside nginx, HAProxy, Caddy and aiohttp (bench-micro: single pieces)"
@@ -18,6 +19,9 @@ run: $(VENV)/.demo
 
 test: lint
 	$(BIN)/python -m pytest --durations=10
+
+test-long: $(VENV)/.dev
+	$(BIN)/python -m pytest -m long
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
