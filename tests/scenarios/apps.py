@@ -96,6 +96,26 @@ def slow():
     return "slow\n"
 
 
+seen_first = threading.Event()
+
+
+@app.get("/events")
+def events():
+    """An event, and a second one once somebody has posted here."""
+    def both():
+        yield "data: 1\n\n"
+        seen_first.wait(10)
+        yield "data: 2\n\n"
+
+    return Response(both(), mimetype="text/event-stream")
+
+
+@app.post("/events")
+def go_on():
+    seen_first.set()
+    return "", 204
+
+
 def plain(environ, start):
     """As small as WSGI gets."""
     start("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "6")])
@@ -103,7 +123,7 @@ def plain(environ, start):
 
 
 async def asgi(scope, receive, send):
-    """A WebSocket echo that ends on "bye", /sse with two events, and everything else a 200."""
+    """A WebSocket echo that ends on "bye"; everything else is a 200."""
     if scope["type"] == "websocket":
         await _echo(receive, send)
     elif scope["type"] == "http":
