@@ -117,9 +117,11 @@ class AccessLog:
     def _write_careful(self, lines: list[bytes]) -> None:
         """To a pipe or terminal: only while it takes more, so that its reader cannot stop us."""
         data = b"".join(lines)
+        ready = select.poll()  # select() knows no descriptor above 1023
+        ready.register(self._fd, select.POLLOUT)
         at = 0
         while at < len(data):
-            if not select.select([], [self._fd], [], 0)[1]:
+            if not ready.poll(0):
                 self._drop(data.count(b"\n", at), "its reader does not keep up")
                 return
             end = min(at + PIPE_PIECE, len(data))

@@ -326,6 +326,7 @@ async def test_whoever_waits_in_the_queue_is_served_before_the_end(house):
     h = house()
     clients = [h.client(GET) for _ in range(5)]
     await h.listener.drain(5)
+    assert len(h.runtime.exchanges) == 5
     for sock in clients:
         answer = await h.read(sock)
         assert answer.endswith(b"hello")
