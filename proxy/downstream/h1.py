@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from time import monotonic
 from typing import TYPE_CHECKING, cast
 
@@ -20,9 +19,11 @@ from proxy.errors import RequestError
 from proxy.http.exchange import BodyReader
 from proxy.http.peer import Peer
 from proxy.http.prepared import Prepared, error_page
+from proxy.wire.h1 import check_partial_head
 
 if TYPE_CHECKING:
     from proxy.downstream.listener import Listener
+    from proxy.downstream.switch import Settings
 
 log = logging.getLogger("proxy.downstream")
 
@@ -32,16 +33,16 @@ HEAD, BODY, WAIT, LINGER, TUNNEL, CLOSING = range(6)
 HELD_MOST = 65536     # pipelined octets kept while an exchange runs; more are left in the socket
 WRITE_HIGH = 0        # unsent octets in the transport above which a client counts as slow: uvloop hands on
                       # up to 250 KiB at once, and a second such piece in memory would serve nobody
+KNOWN_MOST = 8192     # octets up to which what is held may be one head that the memo knows
 LINGER_SECONDS = 3.0  # how long a client may go on sending after the last answer
-_BAD_LINE_END = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
 
 
 class H1Connection(asyncio.Protocol):
     """One transport. `held` is what was received and not yet taken."""
 
     __slots__ = (
-        "_advancing", "_blank", "_intake", "_timed", "_unsent", "deadline", "exchange", "held", "keep",
-        "listener", "loop", "paused", "peer", "phase", "reading", "switch", "transport", "wheel")
+        "_advancing", "_blank", "_checked", "_intake", "_timed", "_unsent", "deadline", "exchange", "held",
+        "keep", "listener", "loop", "paused", "peer", "phase", "reading", "switch", "transport", "wheel")
 
     transport: asyncio.Transport
 
@@ -59,8 +60,9 @@ class H1Connection(asyncio.Protocol):
         self.reading = True
         self.deadline = NEVER
         self._advancing = False
-        self._blank = False
-        self._timed = True  # the first head's time runs from the accept
+        self._blank = False  # an empty line was passed over
+        self._checked = 0    # octets of an unfinished head that were found good
+        self._timed = True   # the first head's time runs from the accept
         self._intake: Intake | None = None
         self._unsent = 0
 
@@ -171,22 +173,20 @@ class H1Connection(asyncio.Protocol):
         """Begin the exchange whose whole head is held; False when there is none."""
         data = self.held
         runtime = self.switch.runtime
-        end = data.find(b"\r\n\r\n")
-        if end < 0 or end > runtime.settings.head_limit:
-            if data == b"\r\n":
-                return self._skip_blank()  # now, lest an idle connection count as one that asks
-            self._check_partial(data, runtime.settings.head_limit)
-            if not self._timed:
-                self._timed = True
-                self.deadline = monotonic() + runtime.settings.head_timeout
-            return False
         at = data.find(b"\r\n")
+        # Mostly what is held is one head and its section is known: then its end need not be looked for.
+        short = len(data) <= KNOWN_MOST and len(data) <= runtime.settings.head_limit
+        block = runtime.headers.find(data[at + 2:]) if short else None
+        end = data.find(b"\r\n\r\n") if block is None else len(data) - 4
+        if end < 0 or end > runtime.settings.head_limit:
+            return self._wait_for_head(data, runtime.settings)
         if at == 0:
             return self._skip_blank()
         first = data[:at]
-        raw = data[at + 2:end + 4]
         line = runtime.lines.find(first) or runtime.lines.parse(first)
-        block = runtime.headers.find(raw) or runtime.headers.parse(raw)
+        if block is None:
+            raw = data[at + 2:end + 4]
+            block = runtime.headers.find(raw) or runtime.headers.parse(raw)
         host = line.target.authority or block.host
         if line.version == 11:
             if block.host is None:
@@ -200,6 +200,7 @@ class H1Connection(asyncio.Protocol):
             self.keep = False
         self.held = data[end + 4:]
         self._blank = self._timed = False
+        self._checked = 0
         self.phase = WAIT
         if not self.paused:
             self.deadline = NEVER
@@ -207,28 +208,24 @@ class H1Connection(asyncio.Protocol):
         runtime.handle(exchange)
         return True
 
+    def _wait_for_head(self, data: bytes, settings: Settings) -> bool:
+        if data == b"\r\n":
+            return self._skip_blank()  # now, lest an idle connection count as one that asks
+        check_partial_head(data, settings.head_limit, self._checked)
+        self._checked = len(data)
+        if not self._timed:
+            self._timed = True
+            self.deadline = monotonic() + settings.head_timeout
+        return False
+
     def _skip_blank(self) -> bool:
         """RFC 9112 section 2.2: one empty line before a request is passed over."""
         if self._blank:
             raise RequestError(400, "empty lines instead of a request")
         self._blank = True
+        self._checked = 0
         self.held = self.held[2:]
         return True
-
-    def _check_partial(self, data: bytes, limit: int) -> None:
-        """Refuse early what cannot become a head, rather than wait for its end."""
-        at = data.find(b"\r\n", 2)
-        if (at if at >= 0 else len(data)) > limit:
-            named = b" " in data[:64]
-            raise RequestError(414 if named else 400, "the request line is too long")
-        if len(data) > limit:
-            raise RequestError(431, "the head is too long")
-        if _BAD_LINE_END.search(data):
-            raise RequestError(400, "bare CR, LF or NUL in the head")
-        if at > 0:
-            self.switch.runtime.lines.parse(data[:at].lstrip(b"\r\n"))
-        elif not 0x21 <= data.lstrip(b"\r\n")[:1].ljust(1, b"G")[0] < 0x7f:
-            raise RequestError(400, "this is not HTTP")
 
     # Bodies.
 
@@ -310,7 +307,6 @@ class H1Connection(asyncio.Protocol):
         if exchange is None:
             self.refuse(error)
             return
-        log.debug("refused %s: %s", self.peer.address, error.reason)
         self.keep = False
         exchange.stop_responder()
         exchange.refuse(error.status, close=True)
@@ -372,14 +368,9 @@ class H1Connection(asyncio.Protocol):
 
     def _took_some(self) -> bool:
         """Whether a slow client has taken octets since the last look."""
-        unsent = self.transport.get_write_buffer_size()
-        moved = unsent < self._unsent
-        self._unsent = unsent
-        if moved:
-            done = not unsent and self.phase in (LINGER, CLOSING)
-            self.deadline = monotonic() + (
-                LINGER_SECONDS if done else self.switch.runtime.settings.send_timeout)
-        return moved
+        before = self._unsent
+        self.deadline = self._last_deadline()
+        return self._unsent < before
 
     def write(self, data: bytes) -> None:
         self.transport.write(data)

@@ -54,6 +54,29 @@ def parse_request_line(line: bytes) -> RequestLine:
     return RequestLine(method, parse_target(method, target), 10 if minor == b"0" else 11)
 
 
+def check_partial_head(data: bytes, limit: int, known: int) -> None:
+    """Refuse early what cannot become a head of at most `limit` octets, rather than wait for its end.
+
+    Of the first `known` octets this was asked before: looking at all of a head again with each
+    packet of one octet would take seconds.
+
+    Raises:
+        RequestError: 414 or 431 for its length, 400 or 505 for what is here already.
+    """
+    at = data.find(b"\r\n", 2)
+    if (at if at >= 0 else len(data)) > limit:
+        raise RequestError(414 if b" " in data[:64] else 400, "the request line is too long")
+    if len(data) > limit:
+        raise RequestError(431, "the head is too long")
+    if _BAD_LINE_END.search(data, max(known - 1, 0)):
+        raise RequestError(400, "bare CR, LF or NUL in the head")
+    start = data[:4].lstrip(b"\r\n")
+    if at >= max(known - 1, 0):  # its end is new
+        parse_request_line(data[:at].lstrip(b"\r\n"))
+    elif at < 0 and start and not 0x21 <= start[0] < 0x7f:
+        raise RequestError(400, "this is not HTTP")
+
+
 class LineMemo:
     """Raw request line -> RequestLine; the bounds are those of the header memo."""
 
