@@ -12,8 +12,9 @@ import logging
 from typing import Protocol
 
 from proxy.http.body import PIECE, Spool
+from proxy.observe.logs import Seldom
 
-log = logging.getLogger("proxy.downstream")
+no_room = Seldom(logging.getLogger("proxy.downstream"))
 
 
 class Sink(Protocol):
@@ -43,7 +44,7 @@ class Outflow:
         try:
             self._spool.append(data)
         except OSError as error:
-            log.warning("cannot keep an answer for a slow client in a file (%s); the endpoint waits", error)
+            no_room.warn("cannot keep an answer for a slow client in a file (%s); the endpoint waits", error)
             self._late.append(data)
 
     @property

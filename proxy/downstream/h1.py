@@ -19,6 +19,7 @@ from proxy.errors import RequestError
 from proxy.http.exchange import BodyReader
 from proxy.http.peer import Peer
 from proxy.http.prepared import Prepared, error_page
+from proxy.observe.logs import Seldom
 from proxy.wire.h1 import check_partial_head
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from proxy.downstream.switch import Settings
 
 log = logging.getLogger("proxy.downstream")
+no_room = Seldom(log)
 
 # Phases of a connection.
 HEAD, BODY, WAIT, LINGER, TUNNEL, CLOSING = range(6)
@@ -246,7 +248,7 @@ class H1Connection(asyncio.Protocol):
         except RequestError as error:
             self.fail(error)
         except OSError as error:
-            log.error("cannot keep a request body: %s", error)
+            no_room.warn("cannot keep a request body: %s", error)
             self.fail(RequestError(503, "no room for the body"))
         else:
             if done and self.phase == BODY:

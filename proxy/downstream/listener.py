@@ -18,6 +18,7 @@ from proxy.downstream.h1 import H1Connection
 from proxy.downstream.switch import Switch
 from proxy.http.peer import Peer, Trust
 from proxy.http.prepared import error_page
+from proxy.observe.logs import Seldom
 from proxy.tasks import spawn
 
 log = logging.getLogger("proxy.downstream")
@@ -80,6 +81,7 @@ class Listener:
         self._gate = gate
         self._trust = trust
         self._accepting = False
+        self._no_room = Seldom(log)
         self._arriving: set[asyncio.Task[None]] = set()
         self._too_many: set[H1Connection] = set()
         self._empty: Callable[[], None] | None = None
@@ -125,7 +127,7 @@ class Listener:
         return True
 
     def _out_of_descriptors(self, error: OSError) -> None:
-        log.warning("cannot accept for a moment: %s", error)
+        self._no_room.warn("cannot accept for a moment: %s", error)
         self._pause()
         self.loop.call_later(FULL_PAUSE, self.accept_again)
 

@@ -13,10 +13,12 @@ from __future__ import annotations
 import logging
 import os
 import re
+from time import monotonic
 
 from proxy.config.schema import ErrorLog
 
 STDERR = 2
+PAUSE = 60.0  # seconds between two warnings of the same
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -51,6 +53,29 @@ def own_handlers() -> list[ErrorLogHandler]:
 def escape(text: str) -> str:
     """Control characters as `\\x0a` and the like."""
     return CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+class Seldom:
+    """Warns of something that lasts: the first time, then once a minute, with how often it came since.
+
+    A full disk would else fill the log with a line for each request, on that same disk.
+    """
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._silent_until = 0.0
+        self._left_out = 0
+
+    def warn(self, message: str, *args: object) -> None:
+        now = monotonic()
+        if now < self._silent_until:
+            self._left_out += 1
+            return
+        if self._left_out:
+            message += f" ({self._left_out} times more since the last such line)"
+        self._left_out = 0
+        self._silent_until = now + PAUSE
+        self._log.warning(message, *args)
 
 
 class LineFormatter(logging.Formatter):

@@ -48,16 +48,18 @@ def test_uploads_without_room(stage):
                     await after.more(50)
                 await reached(lambda: spooled(proxy) == 0)
             arrived = {one.mark for one in origin.requests}
-            return [Figures(f"disk full: {name}", load.outcomes, watch) for name, load in (
-                ("1 MB uploads", big), ("50 kB uploads", small), ("1 MB, disk has room", after))], arrived
+            loads = {"1 MB uploads": big, "50 kB uploads": small, "1 MB, disk has room": after}
+            figures = [Figures(f"disk full: {name}", load.outcomes, watch) for name, load in loads.items()]
+            return figures, arrived, proxy
 
-    (big, small, after), arrived = asyncio.run(scenario())
+    (big, small, after), arrived, proxy = asyncio.run(scenario())
     for figures in (big, small, after):
         figures.report()
     assert {(one.kind, one.status) for one in big.outcomes} == {(STATUS, 503)}, big.why()
     assert not arrived & {one.ask.mark for one in big.outcomes}
     assert set(small.found) == {OK}, small.why()
     assert set(after.found) == {OK}, after.why()
+    assert proxy.log().count("cannot keep a request body") == 1, "the log may be on the same disk"
 
 
 def test_downloads_without_room(stage):

@@ -111,3 +111,17 @@ def test_setting_up_again_replaces(error_log, tmp_path):
     LOG.error("once")
     assert first.read_text() == ""
     assert len(second.read_text().splitlines()) == 1
+
+
+def test_what_lasts_is_told_seldom(error_log, monkeypatch):
+    path = error_log()
+    now = 1000.0
+    monkeypatch.setattr(logs, "monotonic", lambda: now)
+    seldom = logs.Seldom(LOG)
+    for _ in range(3):
+        seldom.warn("no room: %s", "full")
+    now += logs.PAUSE
+    for _ in range(2):
+        seldom.warn("no room: %s", "still")
+    told = [line.partition("]: ")[2] for line in path.read_text().splitlines()]
+    assert told == ["no room: full", "no room: still (2 times more since the last such line)"]
