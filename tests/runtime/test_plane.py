@@ -1,0 +1,123 @@
+import asyncio
+import gc
+import os
+import socket
+
+import pytest
+
+from proxy import tasks
+from proxy.config.load import loads
+from proxy.runtime.plane import TIDY_EVERY, DataPlane
+
+CONFIG = """
+listen: 127.0.0.1:8080
+access_log: LOG
+timeouts: {drain: 1s}
+limits: {connections: 5, connections_per_client: 3}
+trusted_proxies: [192.0.2.0/24]
+pools: {web: {endpoints: ["127.0.0.1:1"]}}
+routes:
+  - match: {path: /ping}
+    respond: {status: 200, body: pong}
+  - reverse_proxy: web
+"""
+
+
+@pytest.fixture(autouse=True)
+def collector():
+    """As it was: a plane tunes the collector for the whole process."""
+    before = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*before)
+
+
+@pytest.fixture
+async def plane(tmp_path):
+    made = []
+
+    async def make(log="false"):
+        made.append(DataPlane(loads(CONFIG.replace("LOG", log)), asyncio.get_running_loop()))
+        sock = socket.create_server(("127.0.0.1", 0))
+        await made[-1].start([(None, sock)])
+        return made[-1], sock.getsockname()
+
+    yield make
+    for one in made:
+        await one.close()
+        for _ in range(1000):  # turns of the loop, until the transports have closed
+            if one._gate.count or tasks._running:
+                await asyncio.sleep(0)
+        assert one._gate.count == 0
+
+
+async def get(name, path=b"/ping"):
+    reader, writer = await asyncio.open_connection(*name)
+    writer.write(b"GET %b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % path)
+    data = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    await writer.wait_closed()
+    return data
+
+
+async def test_it_serves(plane):
+    _, name = await plane()
+    answer = await get(name)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.endswith(b"pong")
+    assert (await get(name, b"/else")).startswith(b"HTTP/1.1 502 ")
+
+
+async def test_what_the_configuration_says_of_clients(plane):
+    one, _ = await plane()
+    assert (one._gate.most, one._gate.per_client) == (5, 3)
+    assert "192.0.2.9" in one._trust
+    assert "198.51.100.1" not in one._trust
+    assert one._log is None
+    one.reopen_logs()
+    assert one._log is None
+
+
+async def test_the_collector_looks_at_no_more_than_it_must(plane):
+    await plane()
+    assert gc.get_freeze_count() > 0
+    assert gc.get_threshold()[0] > 10_000
+
+
+async def test_logs_are_written_and_reopened(plane, tmp_path):
+    path = tmp_path / "access.log"
+    one, name = await plane(f"{{path: {path}}}")
+    await get(name)
+    path.rename(tmp_path / "old.log")
+    one.reopen_logs()
+    assert b'"GET /ping HTTP/1.1" 200 4' in (tmp_path / "old.log").read_bytes()
+    await get(name, b"/ping?last")
+    await one.close()
+    assert b"/ping?last" in path.read_bytes()
+    os.close(one._log._fd)
+
+
+async def test_after_draining_nobody_is_served(plane):
+    one, name = await plane()
+    await one.drain(1.0)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(*name)
+    assert one._wheel._timer is None
+
+
+async def test_pools_are_closed(plane):
+    one, _ = await plane()
+    closed = []
+    one._runtime.pools["web"].close = lambda: closed.append(1)
+    await one.close()
+    assert closed == [1]
+
+
+async def test_idle_connections_are_tidied_now_and_then(plane):
+    one, _ = await plane()
+    times = []
+    one._listeners[0].tidy = times.append
+    one._next_tidy = 0.0
+    for now in (100.0, 101.0, 100.0 + TIDY_EVERY):
+        one._tidy(now)
+    assert times == [100.0, 100.0 + TIDY_EVERY]
