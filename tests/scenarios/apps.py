@@ -90,10 +90,10 @@ def fail():
     raise RuntimeError("a secret of the application")
 
 
-@app.route("/slow")
-def slow():
-    threading.Event().wait(float(request.args.get("seconds", "1")))
-    return "slow\n"
+@app.route("/slow-who")
+def slow_who():
+    threading.Event().wait(float(request.args["seconds"]))
+    return INSTANCE
 
 
 seen_first = threading.Event()
