@@ -13,7 +13,7 @@ from time import perf_counter
 
 import psutil
 
-from tests.faults.load import CUT, LATE, OK, RACED, REFUSED, STATUS, WRONG, counts, quantile
+from tests.faults.load import CUT, LATE, OK, RACED, REFUSED, STATUS, UNANSWERED, WRONG, counts, quantile
 from tests.scenarios.support import cpu_seconds, open_fds, pss, rss
 
 KIB, MIB = 1024, 1024 * 1024
@@ -104,7 +104,7 @@ class Figures:
 
     @property
     def failed(self):
-        return self.found[STATUS] + self.found[REFUSED] + self.found[LATE]
+        return sum(self.found[kind] for kind in (STATUS, REFUSED, UNANSWERED, LATE))
 
     @property
     def cut(self):
@@ -116,7 +116,7 @@ class Figures:
 
     def why(self):
         """The first few that did not go well, for a test's message."""
-        worst = (WRONG, LATE, REFUSED, CUT, STATUS)
+        worst = (WRONG, LATE, REFUSED, UNANSWERED, CUT, STATUS)
         bad = [one for kind in worst for one in self.outcomes if one.kind == kind]
         lines = (f"{one.kind} {one.status} {one.ask.method} {one.ask.query} {one.why}" for one in bad[:8])
         return "\n".join([str(dict(self.found)), *lines])

@@ -20,9 +20,10 @@ from tests.faults.chaos import body_of
 
 WAIT = 20.0  # seconds for any one answer
 
-# What may become of a request. `raced`: an idle connection was closed while the request was under way,
-# not a byte came back; a client sends it again on a new connection, and that is what counts then.
-OK, STATUS, CUT, WRONG, REFUSED, LATE, RACED = "ok", "status", "cut", "wrong", "refused", "late", "raced"
+# What may become of a request. `unanswered`: a new connection was closed without an octet. `raced`: a
+# kept one was; then a client sends the request again on a new connection, and that is what counts.
+OK, STATUS, CUT, WRONG, LATE = "ok", "status", "cut", "wrong", "late"
+REFUSED, UNANSWERED, RACED = "refused", "unanswered", "raced"
 
 _numbers = itertools.count(1)
 
@@ -132,7 +133,7 @@ class Client:
         try:
             head, body = await self._answer(parser)
         except (OSError, h11.RemoteProtocolError) as error:
-            outcome.kind = RACED if self.used and not self.octets else CUT
+            outcome.kind = CUT if self.octets else RACED if self.used else UNANSWERED
             outcome.why = str(error)
             outcome.origin = self.origin
             return

@@ -54,7 +54,7 @@ def test_ten_thousand_idle_clients(stage):
         str(others))
     assert set(figures.found) == {OK}, figures.why()
     assert asked < 5 * KIB
-    assert pss[3] - pss[0] < 1.15 * (pss[2] - pss[0]), "a second crowd takes more memory than the first"
+    assert pss[3] - pss[0] < 1.5 * (pss[2] - pss[0]), "a second crowd takes more memory than the first"
     assert others.unharmed
 
 
