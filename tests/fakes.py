@@ -209,6 +209,9 @@ class FakeExchange(Exchange):
     def read_body(self, reader: BodyReader) -> None:
         self.reader = reader
 
+    def await_body(self, reader: BodyReader) -> None:
+        self.awaiting = reader
+
     def pause_body(self) -> None:
         self.body_paused = True
 

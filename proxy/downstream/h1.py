@@ -44,7 +44,8 @@ class H1Connection(asyncio.Protocol):
 
     __slots__ = (
         "_advancing", "_blank", "_checked", "_intake", "_timed", "_unsent", "deadline", "exchange", "held",
-        "keep", "listener", "loop", "paused", "peer", "phase", "reading", "switch", "transport", "wheel")
+        "keep", "listener", "loop", "paused", "peer", "phase", "reading", "switch", "transport", "wheel",
+        "write")
 
     transport: asyncio.Transport
 
@@ -68,10 +69,9 @@ class H1Connection(asyncio.Protocol):
         self._intake: Intake | None = None
         self._unsent = 0
 
-    # What the transport tells us.
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.write = self.transport.write
         self.transport.set_write_buffer_limits(high=WRITE_HIGH)
         self.deadline = monotonic() + self.switch.runtime.settings.head_timeout
         self.wheel.watch(self)
@@ -104,15 +104,13 @@ class H1Connection(asyncio.Protocol):
     def _hold(self, data: bytes) -> None:
         """Keep what comes too early; past a bound it stays in the socket, and the client waits."""
         self.held += data
+        if self.exchange is not None:
+            self.exchange.body_arrives()
         if len(self.held) > HELD_MOST:
             self.stop_reading()
 
     def eof_received(self) -> bool:
-        """The client will send no more; while an answer is due that means it is gone.
-
-        A close and a half-close look the same; like nginx and Go, and unlike HAProxy, we stop the
-        work, because a browser that leaves is common and a client that half-closes is not.
-        """
+        """The client will send no more; while an answer is due that means it is gone (LIFECYCLE)."""
         if self.phase == BODY:
             self.fail(RequestError(400, "the body ends early"))
         if self.phase == HEAD and self.held:
@@ -233,6 +231,8 @@ class H1Connection(asyncio.Protocol):
 
     def begin_body(self, exchange: H1Exchange, reader: BodyReader) -> None:
         """Hand the body of the current exchange to `reader`, from what is held and what comes."""
+        if self._intake is not None:
+            return  # it came by itself before the client was asked for it
         limit = exchange.body_limit if exchange.body_length != 0 else 0
         self._intake = Intake(reader, exchange.body_length, limit)
         self.phase = BODY
@@ -373,9 +373,6 @@ class H1Connection(asyncio.Protocol):
         before = self._unsent
         self.deadline = self._last_deadline()
         return self._unsent < before
-
-    def write(self, data: bytes) -> None:
-        self.transport.write(data)
 
     def pause_body(self) -> None:
         """Leave the body in the socket: whoever reads it is slow, and the client not to blame."""

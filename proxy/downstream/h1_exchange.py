@@ -36,7 +36,7 @@ class H1Exchange(Exchange):
     """See `Exchange`; `body_done` says that the request has been read to its end."""
 
     __slots__ = (
-        "_chunked", "_connection", "_head_only", "_outflow", "_runtime", "_silent", "_stalled",
+        "_awaiting", "_chunked", "_connection", "_head_only", "_outflow", "_runtime", "_silent", "_stalled",
         "_state", "_stream", "body_done", "line")
 
     def __init__(self, connection: H1Connection, runtime: Runtime, line: RequestLine, block: HeaderBlock,
@@ -67,6 +67,7 @@ class H1Exchange(Exchange):
         self._head_only = line.head_only
         self._state = NOTHING
         self._outflow: Outflow | None = None
+        self._awaiting: BodyReader | None = None
         self._chunked = False
 
     @property
@@ -290,9 +291,21 @@ class H1Exchange(Exchange):
 
     def read_body(self, reader: BodyReader) -> None:
         connection = self._connection
+        self._awaiting = None
         if self.headers.expect and not connection.held:
             self.interim(b"HTTP/1.1 100 Continue\r\n")
         connection.begin_body(self, reader)
+
+    def await_body(self, reader: BodyReader) -> None:
+        self._awaiting = reader
+        if self._connection.held:
+            self.body_arrives()
+
+    def body_arrives(self) -> None:
+        """Octets came behind the head; called by the connection."""
+        reader, self._awaiting = self._awaiting, None
+        if reader is not None:
+            self._connection.begin_body(self, reader)
 
     def pause_body(self) -> None:
         self._connection.pause_body()

@@ -30,7 +30,7 @@ from proxy.wire.h1 import chunk, last_chunk
 # May be sent again when its fate is unknown (RFC 9110 section 9.2.2).
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 COUNTING = frozenset((b"OPTIONS", b"TRACE"))  # Max-Forwards counts down (section 7.6.2)
-MOST_ATTEMPTS = 4  # besides those that could not connect, which each endpoint gets one of
+MOST_ATTEMPTS = 4  # after which a connection that is lost is not tried again; a failed connect always is
 _MAX_FORWARDS = re.compile(rb"(?i)(?<=\r\nmax-forwards: )[0-9]{1,9}(?=\r\n)")
 
 _ids = itertools.count()
@@ -109,7 +109,9 @@ class Forwarding:
         self._endpoint: Endpoint | None = None
         self._connection: UpstreamConnection | None = None
         self._connecting: asyncio.Task[None] | None = None
-        self._fresh = False     # the next attempt must not use a kept connection
+        # Whether the next attempt must not use a kept connection: its endpoint may be closing it this
+        # moment, and what must not be sent twice could then only be lost (LIFECYCLE, "An attempt").
+        self._fresh = exchange.method not in IDEMPOTENT or not (handler.collect or exchange.body_length == 0)
         self._relaying = False  # octets of a final response have gone to the client
         self._streaming = False  # octets of the body go to the endpoint as they come
 
@@ -131,12 +133,7 @@ class Forwarding:
         exchange.endpoint = endpoint.name
         endpoint.in_flight += 1
         self._endpoint = endpoint
-        if self._fresh:
-            connection = None
-        elif exchange.method in IDEMPOTENT and (exchange.body_length == 0 or self._body is not None):
-            connection = endpoint.take_idle()
-        else:
-            connection = endpoint.take_surely_open()  # for lack of a second try
+        connection = None if self._fresh else endpoint.take_idle()
         if connection is None:
             self._connecting = spawn(exchange.loop, self._connect(endpoint))
         else:
@@ -171,7 +168,9 @@ class Forwarding:
             connection.send(self, head, body, now, head_only=head_only)
         else:
             connection.send_open(self, head, now, head_only=head_only)
-            if not exchange.headers.expect:
+            if exchange.headers.expect:
+                exchange.await_body(self)  # until the endpoint says 100, or the client loses patience
+            else:
                 self._read_body()
 
     def _request_head(self) -> bytes:
@@ -344,6 +343,7 @@ class Forwarding:
         self._exchange.read_body(self)
 
     def body_data(self, data: bytes) -> None:
+        self._streaming = True
         connection = self._connection
         if connection is not None:
             connection.send_data(chunk(data) if self._exchange.body_length is None else data)

@@ -159,6 +159,13 @@ class Exchange(ABC):
         """Have the body's octets handed to `reader` as they come, nothing being kept."""
 
     @abstractmethod
+    def await_body(self, reader: BodyReader) -> None:
+        """As `read_body`, but without asking the client for it: it begins when octets come.
+
+        RFC 9110 section 10.1.1: a client that expects 100 does not wait for ever.
+        """
+
+    @abstractmethod
     def pause_body(self) -> None:
         """With `read_body`: take no more from the client until `resume_body`."""
 

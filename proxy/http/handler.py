@@ -15,6 +15,5 @@ class Handler(Protocol):
         """Answer, or take the exchange and answer later through its methods.
 
         Returns None in both cases, or an awaitable where something must be waited for; the
-        caller runs that as a task, ends it when the client goes away, and turns an exception
-        into a 500.
+        caller runs that as a task and turns an exception into a 500.
         """

@@ -17,7 +17,7 @@ from proxy.wire.headers import HeaderMemo
 
 log = logging.getLogger("proxy.runtime")
 
-UNROUTED = {b"CONNECT": 501, b"TRACE": 405}  # refused unless a route names them
+UNROUTED = {b"CONNECT": 501, b"TRACE": 501}  # not implemented, unless a route names them
 RARE = frozenset((b"OPTIONS", b"TRACE", b"CONNECT"))
 
 
@@ -72,7 +72,7 @@ class Runtime:
         if exchange.method == b"OPTIONS":
             exchange.respond(ResponseHead.make(200, (), 0))
         else:
-            exchange.refuse(405)
+            exchange.refuse(501)
         return True
 
 

@@ -73,7 +73,7 @@ class UpstreamConnection(asyncio.Protocol):
     __slots__ = (
         "_attempt", "_body", "_body_at", "_closing_after", "_decoder", "_head_only", "_held", "_interims",
         "_left", "_memo", "_phase", "_poll", "_sending", "_timeouts", "_wheel", "deadline", "endpoint",
-        "idle_since", "reading", "reused", "stuffed", "transport")
+        "reading", "reused", "stuffed", "transport")
 
     transport: asyncio.Transport
 
@@ -100,7 +100,6 @@ class UpstreamConnection(asyncio.Protocol):
         self.stuffed = False
         self.reading = True
         self.reused = False
-        self.idle_since = 0.0  # when it was last given back
         self.deadline = NEVER
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -112,9 +111,8 @@ class UpstreamConnection(asyncio.Protocol):
     def is_usable(self) -> bool:
         """Whether an idle connection is still silent and open, asked of the kernel.
 
-        The loop may not have told yet: without this look, a request that must not be repeated
-        could be lost to an endpoint that has just closed, and octets that nobody asked for could
-        be taken for its answer. 0.6 us; a `recv` that peeks and raises takes 1.3.
+        The loop may not have told yet, and octets that nobody asked for could be taken for the
+        answer to what is sent now. 0.6 us; a `recv` that peeks and raises takes 1.3.
         """
         return not self._poll(0) and not self.transport.is_closing()
 
@@ -313,8 +311,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.reused = True
         if not self.reading:
             self.resume()
-        self.idle_since = now = monotonic()
-        self.deadline = now + self._timeouts.idle
+        self.deadline = monotonic() + self._timeouts.idle
         if not self.endpoint.keep(self):
             self.discard()
 
@@ -345,8 +342,6 @@ class UpstreamConnection(asyncio.Protocol):
         phase = self._phase
         if phase == IDLE:
             self.endpoint.forget(self)
-        if self.reused and (phase == IDLE or (phase == HEAD and not self._held)):
-            self.endpoint.closed_idle(self)
         attempt, self._attempt = self._attempt, None
         self._phase = DONE
         self._body = None

@@ -289,6 +289,29 @@ def test_100_continue_is_sent_when_the_body_is_wanted(stage):
     assert s.got() == OK
 
 
+@pytest.mark.parametrize("pieces", [[b"hello"], [b"h", b"ello"]])
+def test_a_client_that_does_not_wait_for_100(stage, pieces):
+    """RFC 9110 section 10.1.1: it need not, so its body is taken when it comes, and once."""
+    s, reader = stage(), Reader()
+    s.send(POST[:-2] + b"Expect: 100-continue\r\n\r\n")
+    s.exchange.await_body(reader)
+    assert s.got() == b""
+    for piece in pieces:
+        s.send(piece)
+        if reader.trailers is None:
+            s.exchange.read_body(reader)
+    assert (reader.data, reader.trailers) == (b"hello", b"")
+    hello(s.exchange)
+    assert s.got().endswith(OK)
+
+
+def test_a_body_that_is_awaited_may_be_here(stage):
+    s, reader = stage(), Reader()
+    s.send(POST[:-2] + b"Expect: 100-continue\r\n\r\nhello")
+    s.exchange.await_body(reader)
+    assert (s.got(), reader.data) == (b"", b"hello")
+
+
 def test_no_100_continue_when_the_body_is_there(stage):
     s, reader = stage(), Reader()
     s.send(POST[:-2] + b"Expect: 100-continue\r\n\r\nhe")

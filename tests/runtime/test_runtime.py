@@ -37,7 +37,7 @@ def test_the_handler_of_the_route_answers():
 
 
 @pytest.mark.parametrize("method, target, status", [
-    (b"GET", b"/", 404), (b"CONNECT", b"a.example:443", 501), (b"TRACE", b"/", 405)])
+    (b"GET", b"/", 404), (b"CONNECT", b"a.example:443", 501), (b"TRACE", b"/", 501)])
 def test_no_route(method, target, status):
     exchange = FakeExchange(target, method=method)
     runtime_of().handle(exchange)
@@ -71,7 +71,7 @@ def test_options_that_may_go_no_further_is_answered_here():
 
 def test_trace_that_may_go_no_further_is_refused():
     handler, exchange = asked(b"TRACE", b"0")
-    assert (exchange.refused, handler.got) == (405, [])
+    assert (exchange.refused, handler.got) == (501, [])
 
 
 @pytest.mark.parametrize("method, left", [(b"OPTIONS", b"1"), (b"OPTIONS", b"4294967296"), (b"GET", b"0")])

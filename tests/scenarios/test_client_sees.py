@@ -148,7 +148,7 @@ PAGES = {
     "two lengths": (400, POST + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n"),
     "bad chunk": (400, POST + "Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
     "no route": (404, "GET /nothing HTTP/1.1\r\nHost: a.example\r\n\r\n"),
-    "trace": (405, "TRACE /who HTTP/1.1\r\nHost: a.example\r\n\r\n"),
+    "trace": (501, "TRACE /who HTTP/1.1\r\nHost: a.example\r\n\r\n"),
     "slow head": (408, HEAD),
     "slow body": (408, POST + "Content-Length: 10\r\n\r\nabc"),
     "length over the limit": (413, POST + "Content-Length: 1001\r\n\r\n"),
