@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from proxy.clock import WALL
 from proxy.downstream.flow import Outflow
-from proxy.http.body import Body, Spool
+from proxy.http.body import PIECE, Body, Spool
 from proxy.http.exchange import BodyReader, BodyReady, Exchange, Responder
 from proxy.http.prepared import ResponseHead, error_page
 from proxy.wire.h1 import RequestLine, chunk, last_chunk
@@ -119,11 +119,13 @@ class H1Exchange(Exchange):
             else:
                 self._connection.keep = False
         lines = self._compose(head)
-        if data and not self._silent:
-            self.sent = len(data)
-            lines += chunk(data) if self._chunked else data
         connection = self._connection
-        connection.transport.write(lines)
+        if self._silent or len(data) > GATHER:
+            connection.transport.write(lines)
+            self.write(data)
+        else:
+            self.sent = len(data)
+            connection.transport.write(lines + chunk(data) if self._chunked and data else lines + data)
         if connection.paused:
             self.slow()
 
@@ -155,8 +157,9 @@ class H1Exchange(Exchange):
         """To the client, or behind what it has not taken yet."""
         connection = self._connection
         if (self._outflow is None or self._outflow.empty) and (not connection.paused or self._stream):
-            connection.transport.write(data)
-            return
+            data = self._send(data)
+            if not data:
+                return
         if self._outflow is None:
             settings = self._runtime.settings
             spool = Spool(settings.body_memory, settings.directory)
@@ -165,6 +168,22 @@ class H1Exchange(Exchange):
         if self._outflow.full and not self._stalled and self.responder is not None:
             self._stalled = True
             self.responder.pause()
+
+    def _send(self, data: bytes) -> bytes:
+        """Write as much as the client takes; what is left is for the store.
+
+        In pieces, and copied: uvloop hands over 250 KiB at once, all of which an unsent octet would
+        keep in memory (8% of the time of a 10 MB download, for 200 KiB of each slow client).
+        """
+        connection = self._connection
+        if len(data) <= 2 * PIECE or self._stream:
+            connection.transport.write(data)
+            return b""
+        for at in range(0, len(data), PIECE):
+            connection.transport.write(data[at:at + PIECE])
+            if connection.paused:
+                return data[at + PIECE:]
+        return b""
 
     def finish(self, trailers: bytes = b"") -> None:
         if self._state != STARTED:

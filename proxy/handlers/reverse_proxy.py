@@ -150,6 +150,7 @@ class Forwarding:
             self.answer_failed(error, received=False)
             return
         self._connecting = None
+        connection.spare = self._fresh
         pool.connected(endpoint)
         self._send(connection)
 

@@ -73,7 +73,7 @@ class UpstreamConnection(asyncio.Protocol):
     __slots__ = (
         "_attempt", "_body", "_body_at", "_closing_after", "_decoder", "_head_only", "_held", "_interims",
         "_left", "_memo", "_phase", "_poll", "_sending", "_timeouts", "_wheel", "deadline", "endpoint",
-        "reading", "reused", "stuffed", "transport")
+        "reading", "reused", "spare", "stuffed", "transport")
 
     transport: asyncio.Transport
 
@@ -100,6 +100,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.stuffed = False
         self.reading = True
         self.reused = False
+        self.spare = False  # opened though others may have been idle: not to be kept beside them
         self.deadline = NEVER
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -312,8 +313,9 @@ class UpstreamConnection(asyncio.Protocol):
         if not self.reading:
             self.resume()
         self.deadline = monotonic() + self._timeouts.idle
-        if not self.endpoint.keep(self):
+        if (self.spare and self.endpoint.idle) or not self.endpoint.keep(self):
             self.discard()
+        self.spare = False
 
     def discard(self) -> None:
         """Close without a word."""

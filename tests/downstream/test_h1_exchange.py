@@ -235,6 +235,18 @@ def test_the_producer_is_not_held_up_by_a_slow_client(stage):
     assert len(s.exchanges) == 2
 
 
+@pytest.mark.parametrize("window", [0, 100_000, 260_000, 10**6])
+def test_much_at_once_leaves_little_in_the_transport(stage, window):
+    """What a slow client does not take of a large piece belongs into the store, not into memory."""
+    s = begun(stage, GET_10, window=window)
+    data = bytes(range(256)) * 1000
+    s.exchange.start(head(length=len(data)), data)
+    assert s.transport.get_write_buffer_size() <= 65536
+    s.exchange.finish()
+    s.transport.take_all()
+    assert body_of(s) == data
+
+
 def test_past_the_cap_the_producer_waits_until_all_is_taken(stage):
     s = paused(stage)
     pieces = [bytes([65 + at]) * 1000 for at in range(5)]

@@ -176,6 +176,24 @@ def test_a_closing_transport_is_not_kept(upstream):
     assert u.endpoint.idle == []
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_spare_connection_is_kept_where_there_is_no_other(upstream, others):
+    """Else those that were opened for requests that must not be sent twice would pile up."""
+    u = upstream()
+    u.endpoint.idle += [object()] * others
+    u.connection.spare = True
+    u.ask()
+    u.serve(HELLO)
+    assert len(u.endpoint.idle) == 1
+    assert u.transport.lost == bool(others)
+    if not others:
+        u.endpoint.take_idle()
+        u.ask()
+        u.endpoint.idle.append(object())
+        u.serve(HELLO)
+        assert len(u.endpoint.idle) == 2  # it is one like the others now
+
+
 def test_an_idle_connection_has_its_time(upstream):
     u = upstream()
     u.ask()
