@@ -501,6 +501,20 @@ class Origin:
             if self._answer is None:
                 wire.close()
 
+    def start_over(self):
+        """Cut every connection, forget what came; for the next test."""
+        self.sock.settimeout(0)
+        try:
+            while True:
+                self.accept()
+        except BlockingIOError:
+            self.sock.settimeout(PATIENCE)
+        for wire in self._wires:
+            wire.close()
+        self._wires.clear()
+        self.requests.clear()
+        self.connections = 0
+
     def accept(self):
         """The next connection."""
         sock, _ = self.sock.accept()

@@ -4,25 +4,10 @@ import select
 
 import pytest
 
-from tests.scenarios.support import LOOPS, OK, ask, connect, rss, wait_until
+from tests.scenarios.support import OK, ask, connect, rss, wait_until
 
 CLOSING = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK"
 POST = b"POST /x HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n\r\nhi"
-
-
-@pytest.fixture(params=LOOPS)
-def loop(request):
-    return request.param
-
-
-@pytest.fixture
-def origin(stage):
-    return stage.origin()
-
-
-@pytest.fixture
-def proxy(stage, origin, loop):
-    return stage.before(origin, loop=loop)
 
 
 # Towards endpoints.
@@ -85,8 +70,8 @@ def test_an_idle_connection_that_was_closed_costs_nobody_anything(origin, proxy,
     assert origin.nobody_waits()
 
 
-def test_idle_connections_are_few_and_end(stage, origin, loop):
-    proxy = stage.before(origin, pool="idle_connections: {max: 1, timeout: 500ms}", loop=loop)
+def test_idle_connections_are_few_and_end(origin, before):
+    proxy = before(pool="idle_connections: {max: 1, timeout: 500ms}")
     with connect(proxy) as one, connect(proxy) as two:
         one.get()
         first = origin.accept()
@@ -180,14 +165,13 @@ def ask_played(proxy, origin):
 # Towards clients.
 
 
-def test_http_1_0_is_closed_unless_it_asks_otherwise(stage, loop):
-    proxy = stage.before(stage.origin(OK), loop=loop)
-    with connect(proxy) as client:
+def test_http_1_0_is_closed_unless_it_asks_otherwise(answered):
+    with connect(answered) as client:
         client.send(b"GET / HTTP/1.0\r\nHost: a.example\r\n\r\n")
         answer = client.response()
         assert (answer.first, answer.get(b"connection")) == (b"HTTP/1.1 200 OK", b"close")
         assert client.at_end()
-    with connect(proxy) as client:
+    with connect(answered) as client:
         for _ in range(2):
             client.send(b"GET / HTTP/1.0\r\nHost: a.example\r\nConnection: keep-alive\r\n\r\n")
             assert client.response().get(b"connection") == b"keep-alive"
@@ -238,10 +222,8 @@ def test_pipelined_answers_come_in_order(origin, proxy):
         assert origin.nobody_waits()  # one at a time, all on one connection
 
 
-def test_pipelining_is_bounded(stage, loop):
+def test_pipelining_is_bounded(origin, proxy):
     """What a client sends ahead stays in its socket, not in our memory."""
-    origin = stage.origin()
-    proxy = stage.before(origin, loop=loop)
     request = b"GET / HTTP/1.1\r\nHost: a.example\r\nX: " + b"x" * 16000 + b"\r\n\r\n"
     with connect(proxy) as client:
         client.send(request)
@@ -258,9 +240,8 @@ def test_pipelining_is_bounded(stage, loop):
         assert [client.response().status for _ in range(sent)] == [200] * sent
 
 
-def test_connection_close_is_obeyed(stage, loop):
-    proxy = stage.before(stage.origin(OK), loop=loop)
-    with connect(proxy) as client:
+def test_connection_close_is_obeyed(answered):
+    with connect(answered) as client:
         client.get("/1", "Connection: close")
         client.get("/2")
         assert client.response().get(b"connection") == b"close"
