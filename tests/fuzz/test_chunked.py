@@ -8,8 +8,9 @@ from proxy.errors import RequestError
 from proxy.wire.h1 import ChunkedDecoder
 from tests.fuzz.allowed import is_allowed
 from tests.fuzz.cases import cases
-from tests.fuzz.grammar import WILD_CHUNKED, bent, chunked, cuts
+from tests.fuzz.grammar import bent, chunked, cuts
 from tests.fuzz.readers import by_h11, by_llhttp
+from tests.fuzz.words import WILD_CHUNKED
 
 HEAD = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 BODIES = st.one_of(bent(chunked()), bent(st.sampled_from(WILD_CHUNKED)),

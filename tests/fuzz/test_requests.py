@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from tests.fuzz.allowed import is_allowed
 from tests.fuzz.cases import cases
-from tests.fuzz.grammar import METHODS, cuts, requests, streams
+from tests.fuzz.grammar import cuts, requests, streams
 from tests.fuzz.readers import by_h11, by_llhttp
 from tests.fuzz.through import Way
+from tests.fuzz.words import METHODS
 
 _OUR_ID = re.compile(rb"\r\nX-Request-ID: [0-9a-f]{24}(?=\r\n)")
 
