@@ -11,8 +11,16 @@ from collections.abc import Callable
 
 from hypothesis import given, settings
 
-EACH = max(200, settings.default.max_examples // 10)
 STEP = 250  # cases between two looks at the tally
+
+
+def each() -> int:
+    """Cases of one property; asked only once tests are collected, when the profile is chosen."""
+    return max(200, settings.default.max_examples // 10)
+
+
+def is_long() -> bool:
+    return settings.default.max_examples >= 10_000
 
 
 class Tally:
@@ -47,6 +55,6 @@ def cases(*strategies):
             TALLY.count()
             return test(*args, **kwargs)
 
-        return settings(max_examples=EACH)(given(*strategies)(counted))
+        return settings(max_examples=each())(given(*strategies)(counted))
 
     return decorate

@@ -3,11 +3,8 @@
 import logging
 
 import pytest
-from hypothesis import settings
 
-from tests.fuzz.cases import EACH, TALLY
-
-LONG = settings.get_profile("quick").max_examples < settings.default.max_examples
+from tests.fuzz.cases import TALLY, each, is_long
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -20,8 +17,8 @@ def quiet():
 
 
 def pytest_collection_finish(session):
-    TALLY.planned = EACH * sum(item.get_closest_marker("hypothesis") is not None for item in session.items)
-    if LONG and session.config.get_terminal_writer().isatty:
+    TALLY.planned = each() * sum(item.get_closest_marker("hypothesis") is not None for item in session.items)
+    if is_long() and session.config.get_terminal_writer().hasmarkup:
         TALLY.watch = Bar(session.config)
 
 
@@ -43,6 +40,6 @@ class Bar:
 
 
 def pytest_terminal_summary(terminalreporter):
-    if LONG and TALLY.tried:
+    if is_long() and TALLY.tried:
         disagreements = len(terminalreporter.stats.get("failed", ()))
         terminalreporter.write_line(f"{TALLY.tried:,} cases, properties with a disagreement: {disagreements}")
