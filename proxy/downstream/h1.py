@@ -36,6 +36,7 @@ HELD_MOST = 65536     # pipelined octets kept while an exchange runs; more are l
 WRITE_HIGH = 0        # unsent octets in the transport above which a client counts as slow: uvloop hands on
                       # up to 250 KiB at once, and a second such piece in memory would serve nobody
 KNOWN_MOST = 8192     # octets up to which what is held may be one head that the memo knows
+PATIENCE = 0.25       # seconds that a client may be slow before its answer goes to a file (10 MB: 6 ms, not 12)
 LINGER_SECONDS = 3.0  # how long a client may go on sending after the last answer
 
 
@@ -44,7 +45,7 @@ class H1Connection(asyncio.Protocol):
 
     __slots__ = (
         "_advancing", "_blank", "_checked", "_intake", "_timed", "_unsent", "deadline", "exchange", "held",
-        "keep", "listener", "loop", "paused", "peer", "phase", "reading", "switch", "transport", "wheel",
+        "keep", "listener", "loop", "patience", "paused", "peer", "phase", "reading", "switch", "transport", "wheel",
         "write")
 
     transport: asyncio.Transport
@@ -62,6 +63,7 @@ class H1Connection(asyncio.Protocol):
         self.paused = False
         self.reading = True
         self.deadline = NEVER
+        self.patience = NEVER
         self._advancing = False
         self._blank = False  # an empty line was passed over
         self._checked = 0    # octets of an unfinished head that were found good
@@ -120,13 +122,13 @@ class H1Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         self.paused = True
         self._unsent = self.transport.get_write_buffer_size()
-        self.deadline = monotonic() + self.switch.runtime.settings.send_timeout
+        self.deadline = min(monotonic() + self.switch.runtime.settings.send_timeout, self.patience)
         if self.exchange is not None:
             self.exchange.slow()
 
     def resume_writing(self) -> None:
         self.paused = False
-        self.deadline = self._phase_deadline()
+        self.deadline = min(self._phase_deadline(), self.patience)
         if self.exchange is not None:
             self.exchange.fast()
         elif self.phase == HEAD:
@@ -322,7 +324,10 @@ class H1Connection(asyncio.Protocol):
             if not self.reading:
                 self.start_reading()
             self.deadline = self._last_deadline()
-            self.transport.write_eof()
+            try:
+                self.transport.write_eof()
+            except OSError:  # stock asyncio says so: the client answered what we wrote last with a reset
+                self.transport.abort()
         else:
             self.phase = CLOSING
             self.deadline = self._last_deadline()
@@ -332,6 +337,11 @@ class H1Connection(asyncio.Protocol):
         """Answer before anything was asked, and close."""
         self.transport.write(page.head.ready()[:-2] + b"Connection: close\r\n\r\n" + page.body)
         self.end(linger=True)
+
+    def be_patient(self) -> None:
+        """Let the endpoint wait for a moment, before an answer goes to a file for a slow client."""
+        self.patience = monotonic() + PATIENCE
+        self.deadline = min(self.deadline, self.patience)
 
     def hand_over(self) -> None:
         """The transport is a tunnel's from now on; its end is `connection_lost`."""
@@ -353,6 +363,11 @@ class H1Connection(asyncio.Protocol):
 
     def expired(self) -> None:
         """A deadline has passed (RFC 9110 section 15.5.9 for 408)."""
+        if self.patience <= monotonic() and self.exchange is not None:
+            self.patience = NEVER
+            self.deadline = self._last_deadline() if self.paused else self._phase_deadline()
+            self.exchange.hurry()
+            return
         slow = self.paused or self.phase in (LINGER, CLOSING)
         if slow and self._took_some():
             return

@@ -86,7 +86,10 @@ class _Half(asyncio.Protocol):
             self._tunnel.end()
             return False
         if other.transport.can_write_eof():
-            other.transport.write_eof()
+            try:
+                other.transport.write_eof()
+            except OSError:  # stock asyncio says so: that side is gone
+                other.transport.abort()
         return True
 
     def pause_writing(self) -> None:

@@ -104,6 +104,21 @@ def test_a_stream_is_as_slow_as_the_endpoint(origin, streaming):
             assert endpoint.exactly(sent) == NOISE[:sent]
 
 
+def test_both_may_leave_a_stream_that_stands_still(stage, loop):
+    """We read no more from the client, so we learn that it is gone when we tell it that the endpoint is."""
+    origin = stage.origin()
+    proxy = stage.before(origin, route="buffer_request: false", loop=loop)
+    client = connect(proxy)
+    client.send(HEAD + b"Content-Length: %d\r\n\r\n" % len(NOISE))
+    with origin.accept() as endpoint:
+        endpoint.head()
+        assert client.send_ahead(NOISE) < len(NOISE)
+        client.close()
+    assert ask_other(proxy, origin) == b"OK"
+    assert proxy.stop() == 0
+    assert "Traceback" not in proxy.log()
+
+
 # 100 Continue.
 
 EXPECT = HEAD + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n"
