@@ -117,6 +117,13 @@ def test_the_address_is_the_one_that_the_client_asked_for(proxy, play, origin):
             assert client.response().get(b"location") == f"http://{host}/".encode()
 
 
+def test_the_path_of_a_socket_does_not_show(shared):
+    path = str(shared.folder / "app.sock")
+    head = f"HTTP/1.1 200 OK\r\nX-Where: unix:{path}\r\nX-Stays: 1\r\nContent-Length: 0\r\n\r\n"
+    answer = ask(shared.before(shared.origin(head.encode(), place=path)))
+    assert (answer.get(b"x-where"), answer.get(b"x-stays")) == (None, b"1")
+
+
 def test_hop_by_hop_fields_end_here(proxy, play, origin):
     answer = show(
         *(proxy, play, origin, "Connection: keep-alive, X-Hop", "Keep-Alive: timeout=5", "X-Hop: 1"),
