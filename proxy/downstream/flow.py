@@ -35,10 +35,11 @@ class Outflow:
         self._spool = spool
         self._most = most
         self._offset = 0
-        self._late: list[bytes] = []  # what found no room on the disk
+        self._late: list[bytes] = []  # what found no room, or shall not go into a file yet
 
-    def put(self, data: bytes) -> None:
-        if self._late:
+    def put(self, data: bytes, *, patient: bool = False) -> None:
+        """Keep `data`; with `patient` not in the file, but beside what is in memory, the producer waiting."""
+        if self._late or (patient and not self._spool.in_file and not self._spool.has_room(len(data))):
             self._late.append(data)
             return
         try:
@@ -46,6 +47,12 @@ class Outflow:
         except OSError as error:
             no_room.warn("cannot keep an answer for a slow client in a file (%s); the endpoint waits", error)
             self._late.append(data)
+
+    def spill(self) -> None:
+        """Patience is over: what is beside the memory goes into the file."""
+        late, self._late = self._late, []
+        for data in late:
+            self.put(data)
 
     @property
     def full(self) -> bool:

@@ -36,7 +36,6 @@ HELD_MOST = 65536     # pipelined octets kept while an exchange runs; more are l
 WRITE_HIGH = 0        # unsent octets in the transport above which a client counts as slow: uvloop hands on
                       # up to 250 KiB at once, and a second such piece in memory would serve nobody
 KNOWN_MOST = 8192     # octets up to which what is held may be one head that the memo knows
-PATIENCE = 0.25       # seconds that a client may be slow before its answer goes to a file (10 MB: 6 ms, not 12)
 LINGER_SECONDS = 3.0  # how long a client may go on sending after the last answer
 
 
@@ -45,8 +44,8 @@ class H1Connection(asyncio.Protocol):
 
     __slots__ = (
         "_advancing", "_blank", "_checked", "_intake", "_timed", "_unsent", "deadline", "exchange", "held",
-        "keep", "listener", "loop", "patience", "paused", "peer", "phase", "reading", "switch", "transport", "wheel",
-        "write")
+        "keep", "listener", "loop", "patience", "paused", "peer", "phase", "reading", "switch", "transport",
+        "wheel", "write")
 
     transport: asyncio.Transport
 
@@ -63,7 +62,7 @@ class H1Connection(asyncio.Protocol):
         self.paused = False
         self.reading = True
         self.deadline = NEVER
-        self.patience = NEVER
+        self.patience = NEVER  # when the current answer goes to a file, should its client stay slow
         self._advancing = False
         self._blank = False  # an empty line was passed over
         self._checked = 0    # octets of an unfinished head that were found good
@@ -338,22 +337,11 @@ class H1Connection(asyncio.Protocol):
         self.transport.write(page.head.ready()[:-2] + b"Connection: close\r\n\r\n" + page.body)
         self.end(linger=True)
 
-    def be_patient(self) -> None:
-        """Let the endpoint wait for a moment, before an answer goes to a file for a slow client."""
-        self.patience = monotonic() + PATIENCE
-        self.deadline = min(self.deadline, self.patience)
-
     def hand_over(self) -> None:
         """The transport is a tunnel's from now on; its end is `connection_lost`."""
         self.phase = TUNNEL
         self.wheel.forget(self)
         self.start_reading()
-
-    def idle_for(self, now: float) -> float:
-        """Seconds since the last exchange; below zero while there is one."""
-        if self.phase != HEAD or self.held:
-            return -1.0
-        return now - (self.deadline - self.switch.runtime.settings.keep_alive_timeout)
 
     def drain(self) -> None:
         """Close now if idle, else after the current exchange."""

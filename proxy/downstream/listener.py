@@ -14,7 +14,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 
-from proxy.downstream.h1 import H1Connection
+from proxy.downstream.h1 import HEAD, H1Connection
 from proxy.downstream.switch import Switch
 from proxy.http.peer import Peer, Trust
 from proxy.http.prepared import error_page
@@ -154,8 +154,9 @@ class Listener:
 
     def tidy(self, now: float) -> None:
         """Have connections that have been idle for a while give back what they remember."""
+        idle = now - TIDY_AFTER + self.switch.runtime.settings.keep_alive_timeout
         for connection in self.connections:
-            if connection.idle_for(now) > TIDY_AFTER:
+            if connection.phase == HEAD and not connection.held and connection.deadline < idle:
                 connection.peer.forget()
 
     def opened(self, connection: H1Connection) -> None:

@@ -37,12 +37,16 @@ class Spool:
 
     def append(self, data: bytes) -> None:
         if self._fd < 0:
-            if self.length + len(data) <= self._memory:
+            if self.has_room(len(data)):
                 self._chunks.append(data)
                 self.length += len(data)
                 return
             self._move_to_file()
         self._write(data)
+
+    def has_room(self, octets: int) -> bool:
+        """Whether so many more stay in memory."""
+        return self._fd < 0 and self.length + octets <= self._memory
 
     def _move_to_file(self) -> None:
         with tempfile.TemporaryFile(buffering=0, dir=self._directory) as file:

@@ -680,14 +680,3 @@ def test_a_request_that_is_on_its_way_is_the_last_one(stage):
     s.connection.drain()
     s.send(GET[10:])
     assert s.got() == OK_CLOSE
-
-
-def test_how_long_a_connection_has_been_idle(stage):
-    s = stage()
-    s.send(GET)
-    assert s.connection.idle_for(s.clock.now) < 0
-    hello(s.exchange)
-    s.wait(7)
-    assert s.connection.idle_for(s.clock.now) == 7
-    s.send(b"GET")
-    assert s.connection.idle_for(s.clock.now) < 0

@@ -2,7 +2,9 @@ import socket
 
 import pytest
 
+from proxy.clock import NEVER
 from proxy.downstream import h1
+from proxy.downstream.h1_exchange import PATIENCE
 from proxy.http.prepared import ResponseHead
 from tests.downstream.stage import GET, Producer, Reader, head, hello
 
@@ -222,9 +224,11 @@ def chunked(*pieces):
 def test_the_producer_is_not_held_up_by_a_slow_client(stage):
     s = paused(stage)
     s.exchange.write(b"a" * 500)   # memory
-    s.exchange.write(b"b" * 1500)  # more than memory may hold: file
+    s.exchange.write(b"b" * 1500)  # more than memory may hold: the endpoint waits for a moment
+    assert s.producer.told == ["pause"]
+    s.wait(PATIENCE)               # then: file
     assert s.exchange._outflow._spool.in_file
-    assert s.producer.told == []
+    assert s.producer.told == ["pause", "resume"]
     s.exchange.finish()
     assert s.exchange.responder is None
     assert not s.exchange.over
@@ -245,6 +249,32 @@ def test_much_at_once_leaves_little_in_the_transport(stage, window):
     s.exchange.finish()
     s.transport.take_all()
     assert body_of(s) == data
+
+
+def test_a_client_that_was_slow_for_a_moment_costs_no_file(stage):
+    s = paused(stage)
+    s.exchange.write(b"a" * 1500)
+    s.exchange.write(b"b" * 1500)
+    s.transport.take_all()
+    assert s.producer.told == ["pause", "resume"]
+    assert not s.exchange._outflow._spool.in_file
+    s.exchange.finish()
+    s.transport.take_all()
+    assert body_of(s) == s.first + chunked(b"a" * 1500, b"b" * 1500) + b"0\r\n\r\n"
+    s.wait(PATIENCE)
+    assert s.connection.patience == NEVER
+
+
+def test_a_client_that_takes_a_little_now_and_then_is_slow(stage):
+    """Patience runs from the first octet left behind; moving does not stretch it."""
+    s = paused(stage)
+    s.exchange.write(b"a" * 3000)
+    for _ in range(3):
+        s.transport.take(10)
+        s.wait(PATIENCE / 3)
+    s.wait(0.01)
+    assert s.exchange._outflow._spool.in_file
+    assert s.producer.told == ["pause", "resume"]
 
 
 def test_past_the_cap_the_producer_waits_until_all_is_taken(stage):

@@ -7,6 +7,7 @@ import pytest
 from proxy import tasks
 from proxy.clock import DeadlineWheel
 from proxy.downstream import listener
+from proxy.downstream.h1 import HEAD, WAIT
 from proxy.downstream.listener import FULL_PAUSE, TIDY_AFTER, Gate, Listener
 from proxy.downstream.switch import Switch
 from tests.downstream.stage import GET, FakeRuntime, hello
@@ -176,23 +177,22 @@ def test_where_a_listener_is(name, authority, port):
 
 
 def test_idle_connections_are_tidied():
-    class Idle:
-        def __init__(self, seconds):
-            self.seconds = seconds
+    class Connection:
+        def __init__(self, room, idle, phase=HEAD, held=b""):
+            timeout = room.listener.switch.runtime.settings.keep_alive_timeout
+            self.phase, self.held, self.deadline = phase, held, 100.0 - idle + timeout
             self.peer = self
             self.forgot = False
-
-        def idle_for(self, now):
-            return self.seconds
+            room.listener.connections.add(self)
 
         def forget(self):
             self.forgot = True
 
     room = Room()
-    idle, busy = Idle(TIDY_AFTER + 1), Idle(-1)
-    room.listener.connections |= {idle, busy}
-    room.listener.tidy(0)
-    assert (idle.forgot, busy.forgot) == (True, False)
+    idle, fresh = Connection(room, TIDY_AFTER + 1), Connection(room, TIDY_AFTER - 1)
+    busy, asking = Connection(room, TIDY_AFTER + 1, phase=WAIT), Connection(room, TIDY_AFTER + 1, held=b"GET")
+    room.listener.tidy(100.0)
+    assert [one.forgot for one in (idle, fresh, busy, asking)] == [True, False, False, False]
 
 
 # Real sockets.
