@@ -100,7 +100,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.stuffed = False
         self.reading = True
         self.reused = False
-        self.spare = False  # opened though others may have been idle: not to be kept beside them
+        self.spare = False  # opened though others may have been idle: it takes the place of one
         self.deadline = NEVER
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -313,9 +313,11 @@ class UpstreamConnection(asyncio.Protocol):
         if not self.reading:
             self.resume()
         self.deadline = monotonic() + self._timeouts.idle
-        if (self.spare and self.endpoint.idle) or not self.endpoint.keep(self):
-            self.discard()
+        if self.spare and self.endpoint.idle:
+            self.endpoint.idle[0].discard()  # the oldest one, so that their number stays
         self.spare = False
+        if not self.endpoint.keep(self):
+            self.discard()
 
     def discard(self) -> None:
         """Close without a word."""
