@@ -98,13 +98,21 @@ class Peer:
 
 
 def forwarded_chain(block: HeaderBlock) -> list[str]:
-    """The addresses that X-Forwarded-For, else Forwarded (RFC 7239), names; only real ones."""
+    """The addresses that X-Forwarded-For or Forwarded (RFC 7239) names; only real ones.
+
+    A trusted proxy writes one of them and may pass on what a client put into the other. Where they
+    differ there is no telling which is which, so neither is believed.
+    """
     field = block.get(b"x-forwarded-for")
-    if field is not None:
-        named = field.split(b",")
-    else:
-        pairs = _FORWARDED_PAIR.findall(block.get(b"forwarded") or b"")
-        named = [value for name, value in pairs if name.lower() == b"for"]
+    pairs = _FORWARDED_PAIR.findall(block.get(b"forwarded") or b"")
+    chain = _chain([value for name, value in pairs if name.lower() == b"for"])
+    if field is None:
+        return chain
+    other = _chain(field.split(b","))
+    return other if not pairs or other == chain else []
+
+
+def _chain(named: list[bytes]) -> list[str]:
     chain: list[str] = []
     for text in named:
         address = _address(text)

@@ -156,8 +156,15 @@ def test_x_forwarded_goes_before_forwarded():
     lines = [b"X-Forwarded-For: 192.0.2.1", b"Forwarded: for=192.0.2.2;proto=https;host=b",
         b"X-Forwarded-Proto: http",
              b"X-Forwarded-Host: c"]
-    assert forwarded_chain(block_of(*lines)) == ["192.0.2.1"]
     assert peer_at().origin_for(block_of(*lines), b"a.example") == (b"http", b"c")
+
+
+@pytest.mark.parametrize(("other", "chain"), [(b"192.0.2.1", ["192.0.2.1"]), (b"192.0.2.2", []), (b"x", [])])
+def test_two_fields_that_differ_about_the_client_are_not_believed(other, chain):
+    """A trusted proxy writes one of them and may pass on what a client put into the other."""
+    block = block_of(b"X-Forwarded-For: 192.0.2.1", b"Forwarded: for=" + other)
+    assert forwarded_chain(block) == chain
+    assert peer_at().client_of(block) == (chain[0] if chain else peer_at().address)
 
 
 # Scheme, host and port.
