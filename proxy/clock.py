@@ -82,4 +82,5 @@ class DeadlineWheel:
     def expire(self, now: float) -> None:
         """Call `expired` of everything whose deadline lies before `now`."""
         for timed in [timed for timed in self._watched if timed.deadline <= now]:
-            timed.expired()
+            if timed in self._watched and timed.deadline <= now:  # an earlier one may have seen to it
+                timed.expired()

@@ -171,3 +171,23 @@ def test_every_tick_keeps_the_date_right(loop, wheel, monkeypatch):
     monkeypatch.setattr("proxy.clock.time.time", lambda: 4102444800.5)
     loop.run_until(loop.now + TICK)
     assert parsedate_to_datetime(WALL.date_line[6:-2].decode()).timestamp() == WALL.second == 4102444800
+
+
+def test_what_an_earlier_one_has_settled_is_not_told(loop, wheel):
+    told = []
+
+    class Timed:
+        def __init__(self, name):
+            self.name, self.deadline, self.other = name, 1.0, None
+
+        def expired(self):
+            told.append(self.name)
+            wheel.forget(self)
+            wheel.forget(self.other)
+
+    one, two = Timed("one"), Timed("two")
+    one.other, two.other = two, one
+    wheel.watch(one)
+    wheel.watch(two)
+    wheel.expire(2.0)
+    assert len(told) == 1
