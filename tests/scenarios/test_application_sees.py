@@ -92,13 +92,19 @@ def test_what_a_stranger_claims_is_not_believed(untrusting):
 
 
 def test_what_a_trusted_proxy_says_is_believed(trusting):
-    header = seen(trusting, *alien_lines())
+    header = seen(trusting, *(line for line in alien_lines() if not line.startswith("Forwarded:")))
     assert header["X-Forwarded-For"] == f"203.0.113.9, 198.51.100.7, {HOST}"
     assert header["X-Real-Ip"] == "203.0.113.9"  # the last one that nobody vouches for
     assert header["X-Forwarded-Proto"] == "https"
     assert header["X-Forwarded-Host"] == "shop.example"
     assert header["X-Forwarded-Port"] == "443"
     assert not {"Forwarded", "X-Forwarded-User"} & header.keys()
+
+
+def test_of_two_that_differ_about_the_client_neither_is_believed(trusting):
+    """One may be what the client wrote and the trusted proxy passed on."""
+    header = seen(trusting, *alien_lines())
+    assert header["X-Forwarded-For"] == header["X-Real-Ip"] == HOST
 
 
 def test_a_trusted_proxy_may_speak_of_the_client_by_forwarded(trusting):
