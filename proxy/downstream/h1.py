@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from proxy.clock import NEVER
-from proxy.downstream.h1_exchange import H1Exchange
+from proxy.downstream.h1_exchange import H1Exchange, send_kept
 from proxy.downstream.intake import Intake
 from proxy.errors import RequestError
 from proxy.http.exchange import BodyReader
@@ -33,8 +33,7 @@ no_room = Seldom(log)
 HEAD, BODY, WAIT, LINGER, TUNNEL, CLOSING = range(6)
 
 HELD_MOST = 65536     # pipelined octets kept while an exchange runs; more are left in the socket
-WRITE_HIGH = 0        # unsent octets in the transport above which a client counts as slow: uvloop hands on
-                      # up to 250 KiB at once, and a second such piece in memory would serve nobody
+WRITE_HIGH = 0        # unsent octets above which a client is slow: uvloop passes on up to 250 KiB at once
 KNOWN_MOST = 8192     # octets up to which what is held may be one head that the memo knows
 LINGER_SECONDS = 3.0  # how long a client may go on sending after the last answer
 
@@ -91,19 +90,16 @@ class H1Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         phase = self.phase
-        if phase == HEAD:
-            if self.paused:
-                self._hold(data)
-                return
+        if phase == HEAD and not self.paused:
             self.held = self.held + data if self.held else data
             self.advance()
         elif phase == BODY:
             self._body(data)
-        elif phase == WAIT:
+        elif phase in (HEAD, WAIT):
             self._hold(data)
 
     def _hold(self, data: bytes) -> None:
-        """Keep what comes too early; past a bound it stays in the socket, and the client waits."""
+        """Keep what comes too early; past a bound the client waits."""
         self.held += data
         if self.exchange is not None:
             self.exchange.body_arrives()
@@ -147,7 +143,7 @@ class H1Connection(asyncio.Protocol):
         return monotonic() + (self.switch.runtime.settings.send_timeout if self._unsent else LINGER_SECONDS)
 
     def _go_on(self) -> None:
-        """Take the next request, unless the client has yet to take earlier answers."""
+        """The next request, unless the client has yet to take earlier answers."""
         if self.paused:
             return
         if not self.reading:
@@ -158,7 +154,7 @@ class H1Connection(asyncio.Protocol):
     # Heads.
 
     def advance(self) -> None:
-        """Take requests from what is held for as long as each is answered at once."""
+        """Take requests for as long as each is answered at once."""
         if self._advancing:
             return
         self._advancing = True
@@ -202,6 +198,9 @@ class H1Connection(asyncio.Protocol):
         self.held = data[end + 4:]
         self._blank = self._timed = False
         self._checked = 0
+        kept = runtime.kept.find(line)
+        if kept is not None and self.keep and block.plain and send_kept(self, runtime, kept, line, block):
+            return True
         self.phase = WAIT
         if not self.paused:
             self.deadline = NEVER
@@ -366,10 +365,10 @@ class H1Connection(asyncio.Protocol):
             self.fail(RequestError(408, "the body came too slowly"))
         elif self.phase == HEAD and self.held:
             self.refuse(RequestError(408, "the head came too slowly"))
-        elif self.phase == HEAD:
-            self.end(linger=False)
         else:
             self.deadline = NEVER
+            if self.phase == HEAD:
+                self.end(linger=False)
 
     def _took_some(self) -> bool:
         """Whether a slow client has taken octets since the last look."""

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 
 from proxy.clock import NEVER, WALL
 from proxy.downstream.flow import Outflow
+from proxy.downstream.intake import Collector
+from proxy.downstream.kept import GATHER, KeptAnswer, put
 from proxy.http.body import PIECE, Body, Spool
 from proxy.http.exchange import BodyReader, BodyReady, Exchange, Responder
-from proxy.http.prepared import ResponseHead, error_page
+from proxy.http.prepared import Kept, ResponseHead, error_page
 from proxy.wire.h1 import RequestLine, chunk, last_chunk
 from proxy.wire.headers import HeaderBlock
 from proxy.wire.status import has_body
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 # Seconds that an endpoint waits for a slow client before the answer goes to a file. The kernel's buffers
 # take some megabytes meanwhile, so mostly nobody waits: a 10 MB download costs 6 ms of CPU, by file 12.
 PATIENCE = 0.25
-GATHER = 16384  # octets from which two buffers are handed over rather than copied into one
 # How far the answer has come.
 NOTHING, STARTED, FINISHED, OVER = range(4)
 
@@ -93,11 +94,8 @@ class H1Exchange(Exchange):
         else:
             data = self._compose(head)
         if body and not self._head_only:
-            self.sent = sent = len(body)
-            if sent < GATHER:
-                connection.transport.write(data + body)
-            else:
-                connection.transport.writelines((data, body))
+            self.sent = len(body)
+            put(connection.transport, data, body)
         else:
             connection.transport.write(data)
         # What `_end` does, without its calls: 0.2 us of the 4 that a file from memory takes.
@@ -107,6 +105,13 @@ class H1Exchange(Exchange):
         if log is not None:
             log.ended(self, monotonic())
         connection.exchange_ended(self)
+
+    def respond_kept(self, answer: Kept) -> None:
+        runtime = self._runtime
+        # A target in absolute-form brings a host of its own.
+        if self.target.authority is None and self.headers.host is not None and runtime.remembers(self):
+            runtime.kept.put(self.line, answer, self.host, self.route)
+        self.respond(answer.head, answer.body)
 
     def start(self, head: ResponseHead, data: bytes = b"", *, stream: bool = False) -> None:
         if self._state != NOTHING:
@@ -323,7 +328,7 @@ class H1Exchange(Exchange):
             self.body_done = True
             return Body(held[:length])
         settings = self._runtime.settings
-        collector = _Collector(ready, Spool(settings.body_memory, settings.directory))
+        collector = Collector(ready, Spool(settings.body_memory, settings.directory))
         self.read_body(collector)
         return collector.taken()
 
@@ -352,28 +357,23 @@ class H1Exchange(Exchange):
         self._connection.resume_body()
 
 
-class _Collector:
-    """Keeps a body as it comes and says when it is whole."""
-
-    __slots__ = ("_body", "_ready", "_spool", "_waiting")
-
-    def __init__(self, ready: BodyReady, spool: Spool) -> None:
-        self._ready = ready
-        self._spool = spool
-        self._body: Body | None = None
-        self._waiting = False
-
-    def body_data(self, data: bytes) -> None:
-        self._spool.append(data)
-
-    def body_end(self, trailers: bytes) -> None:
-        self._body = Body(None, self._spool, trailers)
-        if self._waiting:
-            self._ready.body_ready(self._body)
-
-    def taken(self) -> Body | None:
-        self._waiting = True
-        return self._body
+def send_kept(connection: H1Connection, runtime: Runtime, kept: KeptAnswer, line: RequestLine,
+              block: HeaderBlock) -> bool:
+    """Answer without exchange, route and handler where all of them would come to the same; see `kept`."""
+    answer = kept.answer
+    now = monotonic()
+    if now > answer.fresh_until or block.host != kept.host:
+        return False
+    # Before the write, which may find the client slow and set another.
+    connection.deadline = now + runtime.settings.keep_alive_timeout
+    put(connection.transport, answer.head.ready(), answer.body)
+    if runtime.log is not None:
+        exchange = H1Exchange(connection, runtime, line, block, kept.host)
+        exchange.route = kept.route
+        exchange.status = answer.head.status
+        exchange.sent = len(answer.body)
+        runtime.log.ended(exchange, now)
+    return True
 
 
 def _reset_on_close(transport: asyncio.Transport) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from proxy.errors import RequestError
-from proxy.http.exchange import BodyReader
+from proxy.http.body import Body, Spool
+from proxy.http.exchange import BodyReader, BodyReady
 from proxy.wire.h1 import ChunkedDecoder
 
 
@@ -57,3 +58,27 @@ class Intake:
         self.rest = decoder.rest
         self.trailers = decoder.trailers
         return decoder.done
+
+
+class Collector:
+    """Keeps a body as it comes and says when it is whole."""
+
+    __slots__ = ("_body", "_ready", "_spool", "_waiting")
+
+    def __init__(self, ready: BodyReady, spool: Spool) -> None:
+        self._ready = ready
+        self._spool = spool
+        self._body: Body | None = None
+        self._waiting = False
+
+    def body_data(self, data: bytes) -> None:
+        self._spool.append(data)
+
+    def body_end(self, trailers: bytes) -> None:
+        self._body = Body(None, self._spool, trailers)
+        if self._waiting:
+            self._ready.body_ready(self._body)
+
+    def taken(self) -> Body | None:
+        self._waiting = True
+        return self._body

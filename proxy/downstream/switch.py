@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from proxy.clock import DeadlineWheel
+from proxy.downstream.kept import KeptAnswers
 from proxy.http.exchange import Exchange
 from proxy.wire.h1 import LineMemo
 from proxy.wire.headers import HeaderMemo
@@ -54,10 +55,15 @@ class Runtime(Protocol):
     @property
     def lines(self) -> LineMemo: ...
     @property
+    def kept(self) -> KeptAnswers: ...
+    @property
     def log(self) -> ExchangeLog | None: ...
 
     def handle(self, exchange: Exchange) -> None:
         """Find the route and have its handler answer."""
+
+    def remembers(self, exchange: Exchange) -> bool:
+        """Whether host, method and path alone led to the exchange's route."""
 
 
 class Switch:

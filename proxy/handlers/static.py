@@ -68,7 +68,7 @@ class Static:
         ):
             self._consider(exchange)
         else:
-            exchange.respond(entry.head, entry.body)
+            exchange.respond_kept(entry)
 
     def _consider(self, exchange: Exchange) -> None:
         target = exchange.target
@@ -132,9 +132,9 @@ class Static:
             entry, steady = load(file, self._extra(file))
         finally:
             file.close()
+        _answer(exchange, entry)
         if steady:
             self._shelf.put(entry, self._entries, exchange.target.path, exchange.started)
-        _answer(exchange, entry)
 
     def _send(self, exchange: Exchange, file: OpenFile) -> None:
         """Answer from the open file, piece by piece."""

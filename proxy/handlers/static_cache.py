@@ -13,6 +13,7 @@ import time
 
 from proxy.handlers.beneath import OpenFile
 from proxy.handlers.representation import Fields, Representation
+from proxy.http.prepared import Kept
 
 LARGEST = 256 * 1024
 ROOM = 64 * 1024 * 1024
@@ -27,25 +28,22 @@ def identity(status: os.stat_result) -> Identity:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-class Entry:
+class Entry(Kept):
     """One path's answer, in memory.
 
     Attributes:
-        head, body: what `Exchange.respond` takes.
-        fresh_until: monotonic seconds; then the file is looked at again.
+        fresh_until: then the file is looked at again; long ago once the shelf has dropped the entry.
         identity: of the file that was read; two changes within the clock's grain share one, so
             it counts only if `about.settled`.
     """
 
-    __slots__ = ("about", "body", "fresh_until", "head", "home", "identity", "key", "path")
+    __slots__ = ("about", "home", "identity", "key", "path")
 
     def __init__(self, about: Representation, body: bytes, path: bytes, status: os.stat_result) -> None:
+        super().__init__(about.head, body)
         self.about = about
-        self.head = about.head
-        self.body = body
         self.path = path
         self.identity = identity(status)
-        self.fresh_until = 0.0
         self.key = b""
         self.home: dict[bytes, Entry] = {}
 
@@ -97,6 +95,8 @@ class Shelf:
     def drop(self, entry: Entry) -> None:
         del entry.home[entry.key], self._order[entry]
         self._taken -= len(entry.body) + OVERHEAD
+        # Whoever else kept it must not send it any more, nor hold its memory.
+        entry.fresh_until, entry.body = 0.0, b""
 
     def confirm(self, entry: Entry, now: float) -> bool:
         """Look at an entry's file again where it is due; a stale entry is dropped."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from proxy.http.body import Body
     from proxy.http.peer import Peer
-    from proxy.http.prepared import Prepared, ResponseHead
+    from proxy.http.prepared import Kept, Prepared, ResponseHead
     from proxy.wire.headers import HeaderBlock
     from proxy.wire.target import Target
 
@@ -101,6 +101,14 @@ class Exchange(ABC):
 
         For HEAD the body is left out by the exchange, not by the caller.
         """
+
+    def respond_kept(self, answer: Kept) -> None:
+        """Like `respond`, with what every request of this method, target and host would get.
+
+        That is one without body and conditions, and while the answer is fresh: a front end may send it then
+        without asking again.
+        """
+        self.respond(answer.head, answer.body)
 
     @abstractmethod
     def start(self, head: ResponseHead, data: bytes = b"", *, stream: bool = False) -> None:

@@ -67,6 +67,16 @@ class Prepared:
         self.body = body
 
 
+class Kept(Prepared):
+    """A whole 200 that is right until `fresh_until` (monotonic seconds), which its keeper moves on."""
+
+    __slots__ = ("fresh_until",)
+
+    def __init__(self, head: ResponseHead, body: bytes) -> None:
+        super().__init__(head, body)
+        self.fresh_until = 0.0
+
+
 PLAIN = (b"Content-Type", b"text/plain; charset=utf-8")
 
 

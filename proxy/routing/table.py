@@ -94,6 +94,11 @@ class RouteTable:
             return self._find(exchange, key)
         return route
 
+    def remembers(self, exchange: Exchange) -> bool:
+        """Whether host, method and path alone lead to a route."""
+        target = exchange.target
+        return not target.ambiguous and (exchange.host, exchange.method, target.path) in self._known
+
     def _find(self, exchange: Exchange, key: tuple[bytes, bytes, bytes]) -> Route | None:
         route, lasting = self._search(Asked(exchange, key[2]))
         for reading in exchange.target.ambiguous:

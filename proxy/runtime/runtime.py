@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable
 
+from proxy.downstream.kept import KeptAnswers
 from proxy.downstream.switch import ExchangeLog, Settings
 from proxy.errors import RequestError
 from proxy.http.exchange import Exchange
@@ -24,7 +25,7 @@ RARE = frozenset((b"OPTIONS", b"TRACE", b"CONNECT"))
 class Runtime:
     """Built once from a configuration by `runtime.build`, never changed afterwards."""
 
-    __slots__ = ("_find", "headers", "lines", "log", "pools", "settings", "table")
+    __slots__ = ("_find", "headers", "kept", "lines", "log", "pools", "remembers", "settings", "table")
 
     def __init__(self, settings: Settings, table: RouteTable, pools: dict[str, Pool], headers: HeaderMemo,
                  access_log: ExchangeLog | None) -> None:
@@ -34,6 +35,8 @@ class Runtime:
         self.headers = headers
         self.lines = LineMemo()
         self.log = access_log
+        self.kept = KeptAnswers()
+        self.remembers = table.remembers
         self._find = table.find
 
     def handle(self, exchange: Exchange) -> None:

@@ -147,6 +147,7 @@ class HeaderBlock:
         upgrade: protocols to upgrade to, as to be forwarded; empty for none.
         expect: Expect is 100-continue.
         conditional: there is an If-* or Range field.
+        plain: neither that nor a body.
         request_id: a usable X-Request-ID, or empty.
         shared: the memo has it, so whatever is made of it may be needed again.
 
@@ -156,7 +157,7 @@ class HeaderBlock:
 
     __slots__ = (
         "_fields", "chunked", "close", "conditional", "expect", "get", "host", "keep_alive", "length",
-        "lines", "request_id", "shared", "upgrade")
+        "lines", "plain", "request_id", "shared", "upgrade")
 
     def __init__(self, found: Iterable[Field]) -> None:
         self._fields: dict[bytes, bytes] = {}
@@ -179,6 +180,7 @@ class HeaderBlock:
         self.keep_alive = b"keep-alive" in options
         self.chunked = self._is_chunked()
         self.length = self._content_length()
+        self.plain = not (conditional or self.length or self.chunked)
         self.host = self._host()
         self.expect = self._expects_continue()
         self.upgrade = self._upgrade() if b"upgrade" in options else b""

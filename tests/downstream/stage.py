@@ -2,6 +2,7 @@
 
 from proxy.clock import DeadlineWheel
 from proxy.downstream.h1 import H1Connection
+from proxy.downstream.kept import KeptAnswers
 from proxy.downstream.switch import Settings, Switch
 from proxy.http.peer import Peer
 from proxy.http.prepared import ResponseHead
@@ -36,6 +37,8 @@ class FakeRuntime:
         self.settings = Settings(**{**settings, **changes})
         self.headers = HeaderMemo(20)
         self.lines = LineMemo()
+        self.kept = KeptAnswers()
+        self.remembers = lambda exchange: True
         self.log = FakeLog()
         self.exchanges = []
         self.answer = None  # called with each exchange

@@ -142,3 +142,15 @@ def test_other_spellings_are_kept_once(site):
 def test_etag_is_the_same_for_every_worker(site):
     tags = {ask(make_static(site), b"/css/a.css").field(b"etag") for _ in range(2)}
     assert len(tags) == 1
+
+
+def test_what_the_shelf_dropped_is_stale_for_all_and_holds_no_memory(site):
+    shelf = Shelf(2 * OVERHEAD + 20)
+    static = make_static(site, shelf=shelf)
+    ask(static, b"/css/a.css", started=5.0)
+    entry = static._entries[b"/css/a.css"]
+    assert entry.fresh_until == 6.0
+    for _ in range(3):
+        (site / "other.bin").write_bytes(b"x" * 100)
+        ask(static, b"/other.bin", started=5.0)
+    assert (entry.fresh_until, entry.body) == (0.0, b"")

@@ -78,6 +78,15 @@ def test_what_changes_is_looked_at_every_time():
     assert not table._known
 
 
+def test_it_says_what_it_remembers():
+    table = table_of({"path": "/a", "client": "127.0.0.1"}, {"path": "/b"}, {"path": "/c/*"})
+    for path in (b"/a", b"/b", b"/c/d"):
+        assert table.find(FakeExchange(path)) is not None
+    assert [table.remembers(FakeExchange(path)) for path in (b"/a", b"/b", b"/c/d", b"/c//d", b"/e")] == [
+        False, True, True, False, False]
+    assert not table.remembers(FakeExchange(b"/b", host=b"other"))
+
+
 def test_only_what_was_decided_by_host_method_and_path_is_remembered():
     table = table_of({"path": "/a", "header": {"x-kind": True}}, {"path": ["/a", "/b"]}, {"client": "::/0"})
     for target in (b"/a", b"/b", b"/c"):
