@@ -194,7 +194,7 @@ class H1Exchange(Exchange):
         keep in memory (8% of the time of a 10 MB download, for 200 KiB of each slow client).
         """
         connection = self._connection
-        if len(data) <= 2 * PIECE or self._stream:
+        if len(data) <= PIECE or self._stream:
             connection.transport.write(data)
             return b""
         for at in range(0, len(data), PIECE):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 
-PIECE = 65536  # octets moved at a time from a file
+PIECE = 32768  # octets moved at a time from a file
 
 
 class Spool:
