@@ -17,7 +17,8 @@ import h11
 import httptools
 
 from benchmarks.browsers import browser_fields, request_head
-from proxy.upstream.answer import AnswerMemo, Disguise
+from proxy.upstream.answer import AnswerMemo
+from proxy.upstream.disguise import Disguise
 from proxy.wire.h1 import ChunkedDecoder, LineMemo, chunk, last_chunk, parse_request_line
 from proxy.wire.headers import HeaderBlock, HeaderMemo, split_fields
 

@@ -48,6 +48,7 @@ def _settings(config: Config) -> Settings:
 def _pool(name: str, pool: PoolConfig, config: Config, loop: asyncio.AbstractEventLoop,
           wheel: DeadlineWheel) -> Pool:
     timeouts = config.timeouts
+    public = {host.lower() for route in config.routes for host in route.match.host}
     endpoints = []
     for item in pool.endpoints:
         address = item.address
@@ -55,7 +56,7 @@ def _pool(name: str, pool: PoolConfig, config: Config, loop: asyncio.AbstractEve
         endpoints.append(Endpoint(str(address), host, port, item.weight, pool.idle_connections.max))
     return Pool(name, endpoints, STRATEGIES[pool.strategy](), PoolTimeouts(
         connect=timeouts.connect, response_head=timeouts.response_head, response_body=timeouts.response_body,
-        tunnel=timeouts.tunnel, idle=pool.idle_connections.timeout), loop, wheel)
+        tunnel=timeouts.tunnel, idle=pool.idle_connections.timeout), loop, wheel, public)
 
 
 def _routes(route: RouteConfig, config: Config, pools: Pools) -> Iterator[Route]:

@@ -8,18 +8,17 @@ rewritten per exchange, because the right address is the one that the client ask
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from proxy.errors import RequestError, UpstreamError
 from proxy.http.prepared import ResponseHead
+from proxy.upstream.disguise import Disguise
 from proxy.wire.headers import LENGTH, TO_CLIENT, Field, split_fields
-from proxy.wire.status import has_body, status_line
+from proxy.wire.status import has_body
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?")
 _SINGLETON = frozenset((b"content-length", b"transfer-encoding", b"content-type", b"location"))
 MOST_FIELDS = 200
 LARGEST_HEAD = 65536
-MOST_MARKS = 12  # searched for one by one; more by one pattern
 
 
 class AnswerHead(ResponseHead):
@@ -40,90 +39,6 @@ class AnswerHead(ResponseHead):
     names_endpoint: bool
     stream: bool
     upgrade: bytes
-
-
-class Disguise:
-    """Finds and replaces a pool's endpoint addresses in response heads.
-
-    Args:
-        addresses: host and port of each endpoint; (path, None) for a Unix socket.
-    """
-
-    def __init__(self, addresses: Iterable[tuple[str, int | None]]) -> None:
-        authorities: set[str] = set()
-        hosts: set[str] = set()
-        sockets: set[str] = set()
-        marks: set[str] = set()
-        for host, port in addresses:
-            if port is None:
-                sockets.add(host)
-                marks.add(host)
-                continue
-            marks.add(f":{port}")
-            for name in _names_of(host):
-                hosts.add(name)
-                authorities.add(f"{name}:{port}")
-                if port == 80:
-                    authorities.add(name)
-                    marks.add("//")
-        self._found = _any_of(authorities, r"((?:https?:)?//)?(?<![\w.-])(?:%s)(?![\w-]|\.\w|:\d)")
-        self._domain = _any_of(hosts, r";[ \t]*domain=\.?(?:%s)(?=[ \t]*(?:;|\r))")
-        self._socket = _any_of(sockets, "(?:%s)")
-
-        self._marks = (*(mark.encode() for mark in sorted(marks)), b"omain=", b"OMAIN=")
-        self._mark = re.compile(b"|".join(map(re.escape, self._marks)))
-
-    def _suspects(self, lines: bytes) -> bool:
-        """Whether a closer look pays; nearly no head has any of the marks.
-
-        1 us for three endpoints (the patterns take 10, one search for all marks 2.5).
-        """
-        if len(self._marks) > MOST_MARKS:
-            return self._mark.search(lines) is not None
-        for mark in self._marks:  # noqa: SIM110 - `any` with a generator doubles the time
-            if mark in lines:
-                return True
-        return False
-
-    def sees(self, lines: bytes) -> bool:
-        if not self._suspects(lines):
-            return False
-        return any(p is not None and p.search(lines) for p in (self._found, self._domain, self._socket))
-
-    def rewrite(self, head: AnswerHead, scheme: bytes, host: bytes) -> ResponseHead:
-        """`head` as if the application lived where the client asked for it."""
-        lines = head.lines
-        if self._domain is not None:  # before an address on port 80 would become a host with a port
-            lines = self._domain.sub(b"", lines)
-        if self._found is not None:
-            lines = self._found.sub(lambda found: _before(found[1], scheme) + host, lines)
-        if self._socket is not None and self._socket.search(lines):
-            first, *fields = lines.splitlines(keepends=True)
-            kept = [line for line in fields if not self._socket.search(line)]
-            lines = b"".join([status_line(head.status) if self._socket.search(first) else first, *kept])
-        return ResponseHead(head.status, lines, head.length, dated=head.dated)
-
-
-def _before(found: bytes | None, scheme: bytes) -> bytes:
-    """What stands before the host instead of `http://`, `//` (also of `ws://`) or nothing."""
-    if found is None or found == b"//":
-        return found or b""
-    return scheme + b"://"
-
-
-def _names_of(host: str) -> set[str]:
-    """A host and, for this machine itself, the other names that an application may know it by."""
-    bracketed = f"[{host}]" if ":" in host else host
-    if host in ("localhost", "::1", "0.0.0.0", "::") or host.startswith("127."):
-        return {bracketed, "localhost", "127.0.0.1", "[::1]", "0.0.0.0"}
-    return {bracketed}
-
-
-def _any_of(names: set[str], around: str) -> re.Pattern[bytes] | None:
-    if not names:
-        return None
-    alternatives = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    return re.compile((around % alternatives).encode(), re.IGNORECASE)
 
 
 def parse_answer(raw: bytes, disguise: Disguise) -> AnswerHead:

@@ -15,7 +15,8 @@ from typing import cast
 from proxy.balancing.strategy import Strategy
 from proxy.clock import DeadlineWheel
 from proxy.http.exchange import Exchange
-from proxy.upstream.answer import AnswerMemo, Disguise
+from proxy.upstream.answer import AnswerMemo
+from proxy.upstream.disguise import Disguise
 from proxy.upstream.endpoint import Endpoint
 
 log = logging.getLogger("proxy.upstream")
@@ -43,14 +44,14 @@ class Pool:
     """See the module; lives as long as its worker's runtime."""
 
     def __init__(self, name: str, endpoints: Sequence[Endpoint], strategy: Strategy, timeouts: PoolTimeouts,
-                 loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel) -> None:
+                 loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel, public: Collection[str] = ()) -> None:
         self.name = name
         self.endpoints = list(endpoints)
         self.strategy = strategy
         self.timeouts = timeouts
         self.loop = loop
         self.wheel = wheel
-        self.disguise = Disguise((endpoint.host, endpoint.port) for endpoint in endpoints)
+        self.disguise = Disguise(((endpoint.host, endpoint.port) for endpoint in endpoints), public)
         self.memo = AnswerMemo(self.disguise)
         self._resting: list[Endpoint] = []
         self._complaints = 0

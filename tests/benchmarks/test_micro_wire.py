@@ -1,7 +1,8 @@
 from itertools import islice
 
 from benchmarks import micro_wire
-from proxy.upstream.answer import AnswerMemo, Disguise
+from proxy.upstream.answer import AnswerMemo
+from proxy.upstream.disguise import Disguise
 from proxy.wire.headers import split_fields
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from proxy.errors import RequestError, UpstreamError
 from proxy.http.peer import forwarded_chain
-from proxy.upstream.answer import Disguise, parse_answer
+from proxy.upstream.answer import parse_answer
+from proxy.upstream.disguise import Disguise
 from proxy.wire.h1 import ChunkedDecoder, parse_request_line
 from proxy.wire.headers import HeaderMemo
 from tests.fuzz.through import Way

@@ -3,7 +3,8 @@
 import socket
 
 from proxy.clock import DeadlineWheel
-from proxy.upstream.answer import AnswerMemo, Disguise
+from proxy.upstream.answer import AnswerMemo
+from proxy.upstream.disguise import Disguise
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.h1 import UpstreamConnection
 from proxy.upstream.pool import PoolTimeouts

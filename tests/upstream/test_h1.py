@@ -443,7 +443,7 @@ def test_an_endpoint_that_takes_nothing(upstream):
     assert attempt.error.status == 504
 
 
-@pytest.mark.parametrize("size", [5 * PIECE, PIECE])
+@pytest.mark.parametrize("size", [10 * PIECE, 2 * PIECE])
 def test_an_answer_before_the_request_was_taken_whole(upstream, size):
     """RFC 9112 section 9.3: also when we have written all, but the transport still holds some."""
     u = upstream(window=0)
