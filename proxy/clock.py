@@ -9,10 +9,13 @@ all of them. A deadline is met up to one tick late and never early.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from email.utils import formatdate
 from typing import Protocol
+
+log = logging.getLogger("proxy.clock")
 
 NEVER = float("inf")
 TICK = 0.25  # seconds between two looks at the deadlines
@@ -83,4 +86,8 @@ class DeadlineWheel:
         """Call `expired` of everything whose deadline lies before `now`."""
         for timed in [timed for timed in self._watched if timed.deadline <= now]:
             if timed in self._watched and timed.deadline <= now:  # an earlier one may have seen to it
-                timed.expired()
+                try:
+                    timed.expired()
+                except Exception:  # a defect of ours; the others' deadlines are not to suffer from it
+                    timed.deadline = NEVER
+                    log.exception("what follows a deadline failed for %r", timed)

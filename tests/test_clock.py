@@ -114,6 +114,17 @@ def test_who_sets_a_new_deadline_is_told_again(loop, wheel):
     assert len(watched.told) == 2
 
 
+def test_one_that_fails_keeps_no_other_from_its_deadline(loop, wheel, caplog):
+    broken, sound = Watched(loop, loop.now + 1), [Watched(loop, loop.now + 1) for _ in range(5)]
+    broken.expired = lambda: 1 // 0
+    for watched in (broken, *sound):
+        wheel.watch(watched)
+    loop.run_until(loop.now + 5)
+    assert [len(watched.told) for watched in sound] == [1] * 5
+    assert broken.deadline == NEVER
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_one_may_go_or_come_while_deadlines_are_looked_at(loop, wheel):
     class Leaving(Watched):
         def expired(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 
 from proxy.cli.configuration import load_config
 
@@ -10,6 +11,9 @@ HELP = "serve what the configuration says, until a signal says to stop"
 
 
 def main(arguments: argparse.Namespace) -> int:
+    # Until the supervisor listens to them: what rotates logs may be quicker than our imports.
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
     config, file = load_config(arguments)
     # Imported before the workers are forked: they share its memory, and a worker that replaces
     # a dead one serves after milliseconds.

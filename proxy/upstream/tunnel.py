@@ -2,7 +2,7 @@
 
 Octets go both ways as they come, with flow control; a half-close is passed on; when one side is
 gone the other is closed once it has taken what is left; a tunnel on which nothing moves for
-`timeouts.tunnel` is ended.
+`timeouts.tunnel` is ended, and after a half-close within `HALF_OPEN` seconds.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import cast
 
 from proxy.clock import DeadlineWheel
 from proxy.http.exchange import Exchange
+
+HALF_OPEN = 30.0  # seconds without an octet: mostly nobody means a half-close (nginx takes it for the end)
 
 
 class Tunnel:
@@ -41,6 +43,10 @@ class Tunnel:
 
     def moved(self) -> None:
         self.deadline = monotonic() + self._seconds
+
+    def half_closed(self) -> None:
+        self._seconds = min(self._seconds, HALF_OPEN)
+        self.moved()
 
     def end(self) -> None:
         self.client.transport.close()
@@ -81,6 +87,7 @@ class _Half(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Pass the half-close on; after one from each side nothing can come any more."""
         self._ended = True
+        self._tunnel.half_closed()
         other = self.other
         if other.transport.is_closing() or other._ended:
             self._tunnel.end()

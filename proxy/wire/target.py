@@ -83,7 +83,9 @@ def _absolute_form(method: bytes, raw: bytes, authority: bytes, path: bytes, que
         raise RequestError(400, "invalid authority in the request target")
     if not path and not query and method == b"OPTIONS":
         path = b"*"  # RFC 9112 section 3.2.4
-    return Target(raw, path or b"/", query[1:], authority)
+    target = Target(raw, path or b"/", query[1:], authority)
+    target.path_query += b"?" if query == b"?" else b""
+    return target
 
 
 def readings(path: bytes) -> tuple[bytes, tuple[bytes, ...]]:

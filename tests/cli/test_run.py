@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from proxy.cli import run as run_verb
 from tests.process.harness import PATIENCE, Client, Proxy, free_port, wait_until
 
 pytestmark = pytest.mark.scenario
@@ -118,3 +119,20 @@ def test_usr1_moves_the_access_log(run, place, tmp_path):
             assert body(client) == b"pong\n"
         assert proxy.stop() == 0
     assert "/ping" in log.read_text()
+
+
+def test_a_signal_that_comes_while_it_starts_is_harmless(monkeypatch):
+    numbers = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+    before = [signal.getsignal(number) for number in numbers]
+
+    def load(arguments):
+        assert [signal.getsignal(number) for number in numbers] == [signal.SIG_IGN] * 3
+        raise SystemExit(7)
+
+    monkeypatch.setattr(run_verb, "load_config", load)
+    try:
+        with pytest.raises(SystemExit, match="7"):
+            run_verb.main(None)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

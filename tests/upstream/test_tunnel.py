@@ -1,7 +1,7 @@
 import pytest
 
 from proxy.clock import DeadlineWheel
-from proxy.upstream.tunnel import Tunnel
+from proxy.upstream.tunnel import HALF_OPEN, Tunnel
 from tests.fakes import FakeExchange, FakeLoop, FakeTransport
 
 SECONDS = 3600.0
@@ -61,6 +61,19 @@ def test_a_half_close_is_passed_on_and_two_are_the_end(setting, first, second):
     other.feed(b"the rest")
     assert one.got == b"the rest"
     other.feed_eof()
+    assert t.ended
+
+
+@pytest.mark.parametrize("side", ["client", "endpoint"])
+def test_what_is_half_open_does_not_stay_for_long(setting, side):
+    t = setting()
+    other = t.client if side == "endpoint" else t.endpoint
+    getattr(t, side).feed_eof()
+    t.wait(HALF_OPEN - 1)
+    other.feed(b"x")
+    t.wait(HALF_OPEN - 1)
+    assert not t.ended
+    t.wait(1)
     assert t.ended
 
 

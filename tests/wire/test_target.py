@@ -40,6 +40,8 @@ def test_an_empty_query_keeps_its_mark():
         (b"http://a.example:8080/b?c", b"a.example:8080", b"/b?c"),
         (b"HTTPS://[::1]:443/x", b"[::1]:443", b"/x"),
         (b"http://a?b", b"a", b"/?b"),
+        (b"http://a/b?", b"a", b"/b?"),
+        (b"http://a?", b"a", b"/?"),
     ],
 )
 def test_absolute_form_is_forwarded_in_origin_form(raw, authority, path_query):
