@@ -25,6 +25,29 @@ class Candidate(Protocol):
     def in_flight(self) -> int:
         """Exchanges it is working on now."""
 
+    @property
+    def latency(self) -> float:
+        """Seconds to the response's head, recent ones counting most; 0.0 while nothing is known."""
+
+
+class Fields(Protocol):
+    """A request's header fields."""
+
+    def get(self, name: bytes, /) -> bytes | None:
+        """The value by lower-case name; several lines joined."""
+
+
+class Target(Protocol):
+    """What was asked for."""
+
+    @property
+    def path(self) -> bytes:
+        """Percent-decoded and normalised."""
+
+    @property
+    def query(self) -> bytes:
+        """Without its question mark."""
+
 
 class Request(Protocol):
     """What a strategy may read of an exchange."""
@@ -32,6 +55,14 @@ class Request(Protocol):
     @property
     def client(self) -> str:
         """The client's address."""
+
+    @property
+    def headers(self) -> Fields:
+        """Its header section."""
+
+    @property
+    def target(self) -> Target:
+        """Its target."""
 
 
 class Strategy(Protocol):

@@ -16,13 +16,15 @@ class Endpoint:
         host, port: where it is; (path, None) for a Unix socket.
         weight: share of the traffic.
         in_flight: exchanges it works on now, in this worker.
+        latency: seconds to the response's head, recent ones counting most; 0.0 while nothing is known.
         failures: connects that failed in a row.
         down_until: monotonic time until which it is passed over; 0 when it is not.
         idle: connections ready for the next exchange, the freshest last.
     """
 
     __slots__ = (
-        "_most_idle", "down_until", "failures", "host", "idle", "in_flight", "name", "port", "weight")
+        "_most_idle", "down_until", "failures", "host", "idle", "in_flight", "latency", "name", "port",
+        "weight")
 
     def __init__(self, name: str, host: str, port: int | None, weight: int, most_idle: int) -> None:
         self.name = name
@@ -30,6 +32,7 @@ class Endpoint:
         self.port = port
         self.weight = weight
         self.in_flight = 0
+        self.latency = 0.0
         self.failures = 0
         self.down_until = 0.0
         self.idle: list[UpstreamConnection] = []
