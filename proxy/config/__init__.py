@@ -6,9 +6,11 @@ file holds, and no word of a library reaches the user. The path of a file:
     load.py      reads the file, puts the steps together; the room's front door
     document.py  YAML events to plain values and their places in the file
     scalars.py   what a scalar means: environment references, YAML 1.2 core types
-    schema.py    the models: which keys there are, their defaults and descriptions
-    rules.py     what a single value may be (file_rules.py, http_rules.py: more of them; forms.py:
-                 shorter ways to write; units.py, address.py: how durations, sizes, addresses look)
+    schema.py    the models: which keys there are, their defaults and descriptions (pool_schema.py:
+                 those of a pool's options; model.py: what all of them share)
+    rules.py     what a single value may be (file_rules.py, http_rules.py, pool_rules.py: more of
+                 them; forms.py: shorter ways to write; units.py, address.py: how durations, sizes,
+                 shares and addresses look)
     decode.py    plain values to models; pydantic's errors to ours
     checks.py    what only more than one key together can tell; warn.py: what is hardly meant
     editor.py    the JSON Schema

@@ -9,7 +9,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from proxy.config.rules import REFERENCE, Json, Rule, wrong
-from proxy.config.scalars import Numeral
+from proxy.config.scalars import Numeral, retype
 
 
 @dataclass(frozen=True)
@@ -56,18 +56,35 @@ class NullIsAbsent:
 
 @dataclass(frozen=True)
 class OrFalse:
-    """A section, or `false` for none."""
+    """A section that is there without being written, or `false` for none."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_before_validator_function(_false_as_none, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
-        return {"anyOf": [*handler(schema)["anyOf"], {"const": False}]}
+        return {"anyOf": [*handler(schema)["anyOf"], {"const": False}, REFERENCE]}
 
 
 def _false_as_none(value: object, info: ValidationInfo) -> object:
+    value = retype(value)
     if value is None and info.context is not None:  # from a file, where it is an empty section
         return {}
+    return None if value is False else value
+
+
+@dataclass(frozen=True)
+class OrNothing:
+    """A section that must be written to be there: null and `false` are none."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_nothing_as_none, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        return {"anyOf": [*handler(schema)["anyOf"], {"const": False}, REFERENCE]}
+
+
+def _nothing_as_none(value: object) -> object:
+    value = retype(value)
     return None if value is False else value
 
 

@@ -24,7 +24,7 @@ OWN_FIELDS: Final = frozenset(
      "transfer-encoding", "upgrade")
 )  # fmt: skip
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\]")
 _OF_URL = re.compile(r"(?:\w+://)?([^/:]*)(?::\d+)?(?:/.*)?", re.DOTALL)
 # The beginning of a URL: where a host must come next, and where one may still go on. Browsers take
@@ -109,7 +109,7 @@ class Method(Rule):
 
     def decode(self, value: object, folder: Path) -> str:
         text = text_of(value, "a method")
-        if not _TOKEN.fullmatch(text) or (text not in METHODS and text.upper() in METHODS):
+        if not TOKEN.fullmatch(text) or (text not in METHODS and text.upper() in METHODS):
             raise ValueError(f"{shown(value)} is not a method{nearest(text, METHODS)}{choices(METHODS)}")
         return text
 
@@ -163,7 +163,7 @@ class FieldName(Rule):
 
     def decode(self, value: object, folder: Path) -> str:
         text = text_of(value)
-        if not _TOKEN.fullmatch(text):
+        if not TOKEN.fullmatch(text):
             raise ValueError(f"{quoted(text)} is not a header's name (letters, digits and '-')")
         if self.response and text.lower() in OWN_FIELDS:
             raise ValueError(f"the proxy sets {quoted(text)} itself; leave it out")

@@ -17,7 +17,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from proxy.config.document import BROKEN
 from proxy.config.scalars import Numeral, retype
-from proxy.config.units import DURATION_PATTERN, SIZE_PATTERN, duration, size
+from proxy.config.units import DURATION_PATTERN, PERCENT_PATTERN, SIZE_PATTERN, duration, percent, size
 from proxy.config.wording import choices, nearest, shown
 
 Json = dict[str, Any]
@@ -144,12 +144,16 @@ class Workers(Whole):
 
 @dataclass(frozen=True)
 class Flag(Rule):
-    """true or false."""
+    """true or false; None where nothing is a value too."""
+
+    optional: bool = False
 
     decoded: ClassVar = (bool,)
 
-    def decode(self, value: object, folder: Path) -> bool:
+    def decode(self, value: object, folder: Path) -> bool | None:
         value = retype(value)
+        if value is None and self.optional:
+            return None
         if isinstance(value, bool):
             return value
         meant = MEANT_FLAGS.get(str(value).lower())
@@ -158,7 +162,7 @@ class Flag(Rule):
         )
 
     def json(self) -> Json:
-        return {"type": "boolean"}
+        return {"type": ["boolean", "null"] if self.optional else "boolean"}
 
 
 @dataclass(frozen=True)
@@ -245,3 +249,26 @@ class Size(Rule):
     def json(self) -> Json:
         types = ["string", "integer", "null"] if self.optional else ["string", "integer"]
         return {"type": types, "pattern": f"^{SIZE_PATTERN}$", "minimum": 0}
+
+
+@dataclass(frozen=True)
+class Percent(Rule):
+    """A share, written 20%; the model holds 0.2."""
+
+    low: str = "0%"
+    high: str = "1000%"
+
+    decoded: ClassVar = (float, int)
+
+    def decode(self, value: object, folder: Path) -> float:
+        text = text_of(value, "a percentage (20%)")
+        try:
+            share = percent(text)
+        except ValueError as error:
+            raise ValueError(f"{shown(value)} {error}") from None
+        if not percent(self.low) <= share <= percent(self.high):
+            raise ValueError(f"{shown(value)} is out of range ({self.low} to {self.high})")
+        return share
+
+    def json(self) -> Json:
+        return {"type": "string", "pattern": f"^{PERCENT_PATTERN}$"}

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, ValidationInfo
 
 from proxy.balancing import STRATEGIES
 from proxy.config.address import Address
 from proxy.config.file_rules import AddressRule, Folder, LogPath
-from proxy.config.forms import NullIsAbsent, OneOrMany, OrFalse, Section, ShortForm
+from proxy.config.forms import NullIsAbsent, OneOrMany, OrFalse, OrNothing, Section, ShortForm
 from proxy.config.http_rules import (
     Condition,
     FieldName,
@@ -28,28 +28,15 @@ from proxy.config.http_rules import (
     RedirectTarget,
     Status,
 )
-from proxy.config.rules import Duration, Flag, NotYet, OneOf, Size, Text, Whole, Workers
+from proxy.config.model import LATER, Bool, Later, Model, Octets, Seconds, coded
+from proxy.config.pool_rules import HashKey, StrategyName
+from proxy.config.pool_schema import Ejection, HealthCheck, IdleConnections, Queue, Retry, Sticky
+from proxy.config.rules import Duration, OneOf, Size, Text, Whole, Workers
 
 HANDLERS: Final = ("reverse_proxy", "static", "redirect", "respond")
-LATER: Final = "Not in this release yet."
 
-Later = Annotated[None, NotYet()]
-Seconds = Annotated[float, Duration()]
-Octets = Annotated[int, Size()]
-Bool = Annotated[bool, Flag()]
 Required = Annotated[str | bool, Condition()]
 Cidr = Annotated[IPv4Network | IPv6Network, Network()]
-
-
-def coded(default: str | None, description: str) -> Any:
-    """A field whose default is written as in the file."""
-    return Field(default, validate_default=True, description=description)
-
-
-class Model(BaseModel):
-    """What all models here are like."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=False)
 
 
 class Listener(Model):
@@ -126,31 +113,42 @@ class Buffers(Model):
     )
 
 
-class IdleConnections(Model):
-    """Connections to endpoints that are kept for reuse."""
-
-    max: Annotated[int, Whole(0, 100_000)] = Field(64, description="Kept per endpoint and worker.")
-    timeout: Seconds = coded("30s", "Closed when unused for so long; keep it below the application's own.")
+def _or_backup(priority: int, info: ValidationInfo) -> int:
+    return priority or int(info.data.get("backup", False))
 
 
 class EndpointConfig(Model):
-    """One address of a pool."""
+    """One address of a pool, or one name with all its addresses."""
 
     address: Annotated[Address, AddressRule()] = Field(description="host:port, [::1]:port or unix:/path.")
     weight: Annotated[int, Whole(1, 1000)] = Field(1, description="Share of the traffic, relative to others.")
     protocol: Annotated[str, OneOf(("http",), "a protocol of this release")] = Field(
         "http", description="What the endpoint speaks."
     )
-    max_connections: Annotated[None, NotYet(())] = Field(None, description=LATER)
-    backup: Later = Field(None, description=LATER)
-    resolve: Later = Field(None, description=LATER)
+    max_connections: Annotated[int | None, Whole(1, 1_000_000, optional=True)] = Field(
+        None, description="Connections in use at once, in each worker; null: no limit."
+    )
+    backup: Bool = Field(False, description="Whether it is asked only when no other can be: priority 1.")
+    priority: Annotated[int, Whole(0, 100), AfterValidator(_or_backup)] = Field(
+        0, validate_default=True, description="Of those that are available the lowest numbers are asked."
+    )
+    resolve: Bool = Field(
+        False, description="Whether the host's name stands for every address it has, and is asked for again."
+    )
 
 
 class PoolConfig(Model):
-    """Interchangeable endpoints and how one of them is picked."""
+    """Interchangeable endpoints, how one of them is picked, and what happens when it fails."""
 
-    strategy: Annotated[str, OneOf(tuple(STRATEGIES), "a strategy")] = Field(
-        "round_robin", description="The rule that picks an endpoint."
+    strategy: Annotated[str, StrategyName(tuple(STRATEGIES), "a strategy")] = Field(
+        "round_robin", description="The rule that picks an endpoint; package.module:Class is one of your own."
+    )
+    hash_key: Annotated[str, HashKey()] = Field(
+        "client",
+        description="What consistent_hash looks at: client, path, query:NAME, header:NAME or cookie:NAME.",
+    )
+    slow_start: Annotated[float, Duration("0s")] = coded(
+        "0s", "How long the share of an endpoint that came back grows; 0s: it has all of it at once."
     )
     endpoints: list[Annotated[EndpointConfig, ShortForm("address", AddressRule())]] = Field(
         min_length=1, description="The addresses; the short form is the address alone."
@@ -158,11 +156,21 @@ class PoolConfig(Model):
     idle_connections: Annotated[IdleConnections, Section()] = Field(
         default_factory=IdleConnections, description="Connections kept for reuse."
     )
-    health_check: Later = Field(None, description=LATER)
-    ejection: Later = Field(None, description=LATER)
-    retry: Later = Field(None, description=LATER)
-    queue: Later = Field(None, description=LATER)
-    sticky: Later = Field(None, description=LATER)
+    health_check: Annotated[HealthCheck | None, OrNothing()] = Field(
+        None, description="Asks each endpoint whether it works; null or false: nothing is asked."
+    )
+    ejection: Annotated[Ejection | None, OrFalse()] = Field(
+        default_factory=Ejection, description="Takes out what fails under real traffic; false: nothing is."
+    )
+    retry: Annotated[Retry | None, OrFalse()] = Field(
+        default_factory=Retry, description="Asks another endpoint where one failed; false: never."
+    )
+    queue: Annotated[Queue | None, OrNothing()] = Field(
+        None, description="Lets requests wait while all endpoints are full or down; null or false: none."
+    )
+    sticky: Annotated[Sticky | None, OrNothing()] = Field(
+        None, description="Brings clients back to their endpoint by a cookie; null or false: it does not."
+    )
     app: Later = Field(None, description=LATER)
 
 

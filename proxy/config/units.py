@@ -1,4 +1,4 @@
-"""Durations and sizes, as the file writes them.
+"""Durations, sizes and shares, as the file writes them.
 
 The rule of this room: a number without its unit is refused. Whether `timeout: 5` is five seconds
 or five milliseconds depends on the program that one used last.
@@ -14,6 +14,7 @@ OCTETS: Final = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 DURATION_PATTERN: Final = r"[0-9]{1,12}(?:\.[0-9]{1,6})?(?:ms|s|m|h|d)"
 SIZE_PATTERN: Final = r"[0-9]{1,15}(?:\.[0-9]{1,6})?(?:[KMG]iB)?"
+PERCENT_PATTERN: Final = r"[0-9]{1,6}(?:\.[0-9]{1,6})?%"
 
 # What people write who come from other programs, in lower case.
 _MEANT_DURATIONS: Final = {
@@ -59,6 +60,21 @@ def size(text: str) -> int:
     if octets != int(octets):
         raise ValueError("is not a whole number of octets (512, 16KiB, 1MiB, 1GiB)")
     return int(octets)
+
+
+def percent(text: str) -> float:
+    """The fraction that `20%` is: 0.2.
+
+    Raises:
+        ValueError: not a percentage; the message says what was meant where it is clear.
+    """
+    if not re.fullmatch(PERCENT_PATTERN, text):
+        near = text.replace(" ", "")
+        meant = next((way for way in (near, near + "%") if re.fullmatch(PERCENT_PATTERN, way)), None)
+        # 0.2 may be a fifth or a fifth of a percent: only a whole number has one meaning.
+        hint = f"; did you mean {meant}?" if meant and ("." not in text or "%" in text) else ""
+        raise ValueError(f"is not a percentage{hint} (20%)")
+    return float(text[:-1]) / 100
 
 
 def _split(text: str) -> tuple[str, str]:
