@@ -2,14 +2,16 @@
 
 Counted with the exchange that is about to come, (in flight + 1) / weight, so that of two idle
 endpoints the stronger is taken. Equals take turns: in a quiet pool all are equal, and without
-turns the first would do all the work.
+turns the first would do all the work. With more than 16 endpoints it is the least loaded of the
+next 16 turns (see `lap` for what that gives up).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from proxy.balancing.lap import Lap
 from proxy.balancing.strategy import Candidate, Request
 
 
@@ -17,34 +19,30 @@ class LeastConnections:
     """The least loaded endpoint.
 
     Args:
-        rng: which of equals comes first; drawn, lest every worker begin with the same endpoint.
+        rng: which of equals comes first.
     """
 
-    __slots__ = ("_count", "_ring", "_rng", "_turn")
+    __slots__ = ("_lap", "_rng")
 
     def __init__(self, rng: random.Random | None = None) -> None:
         self._rng = rng or random.Random()  # noqa: S311 - spreads load, guards no secret
-        self._ring: list[Candidate] = []
-        self._count = 0
-        self._turn = 0
+        self._lap = Lap((), self._rng)
 
     def rebuild(self, endpoints: Sequence[Candidate]) -> None:
-        self._ring = [*endpoints, *endpoints]  # twice: a lap from any place is one slice
-        self._count = len(endpoints)
-        self._turn = self._rng.randrange(self._count) if endpoints else 0
+        self._lap = Lap(endpoints, self._rng)
 
     def pick(self, exchange: Request, tried: Collection[Candidate]) -> Candidate | None:
-        best = None
-        least = 0.0
-        turn = self._turn
-        for endpoint in self._ring[turn : turn + self._count]:
-            # A division, not a product with 1/weight: equal loads come out exactly equal.
-            load = (endpoint.in_flight + 1) / endpoint.weight
-            if (best is None or load < least) and endpoint not in tried:
-                best = endpoint
-                least = load
-        if best is not None:
-            # Go on behind the one taken, not one further: only then do equals alternate
-            # evenly while a busy endpoint stands among them.
-            self._turn = (self._ring.index(best, turn) + 1) % self._count
-        return best
+        return self._lap.pick(least_loaded, tried)
+
+
+def least_loaded(turns: Iterable[Candidate], tried: Collection[Candidate]) -> Candidate | None:
+    """The first of those with the least to do."""
+    best = None
+    least = 0.0
+    for endpoint in turns:
+        # A division, not a product with 1/weight: equal loads come out exactly equal.
+        load = (endpoint.in_flight + 1) / endpoint.weight
+        if (best is None or load < least) and endpoint not in tried:
+            best = endpoint
+            least = load
+    return best
