@@ -1,0 +1,119 @@
+"""When endpoints are probed, and who hears of it.
+
+The rule of this room: one task per endpoint, never two probes of one at a time. The first probes go
+out at once, those of many endpoints a little apart; later ones keep their interval with a jitter, so
+that the endpoints of an application are not all asked in the same moment for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from proxy.config.pool_schema import HealthCheck
+from proxy.config.schema import Config
+from proxy.observe.logs import Seldom
+from proxy.probing.health import Health
+from proxy.probing.probe import Attempt, CannotProbe, make_attempt, probe
+
+LOG = logging.getLogger("proxy.probing")
+
+STEP = 0.005   # seconds between the first probes of two endpoints ...
+SPREAD = 1.0   # ... and between those of the first and the last
+JITTER = 0.1   # share of the interval, either way
+
+
+class Place(NamedTuple):
+    """An endpoint, as its pool calls it."""
+
+    pool: str
+    endpoint: str
+
+
+Tell = Callable[[Place, bool, str], None]
+
+
+class HealthWatcher:
+    """All active checks of a configuration.
+
+    Args:
+        config: what to probe.
+        tell: called with (place, up, why) for each change of state.
+        last: what an earlier watcher knew, so that its end changes nothing.
+    """
+
+    def __init__(self, config: Config, tell: Tell, last: Mapping[Place, bool]) -> None:
+        self._probers = list(probers(config, tell, last))
+
+    async def run(self) -> None:
+        step = min(STEP, SPREAD / max(1, len(self._probers)))
+        await asyncio.gather(*(prober.run(number * step) for number, prober in enumerate(self._probers)))
+
+    async def known(self) -> None:
+        """Until there is something to say of every endpoint."""
+        for prober in self._probers:
+            await prober.known.wait()
+
+
+def probers(config: Config, tell: Tell, last: Mapping[Place, bool]) -> Iterator[Prober]:
+    for name, pool in config.pools.items():
+        check = pool.health_check
+        if check is None:
+            continue
+        for address in dict.fromkeys(endpoint.address for endpoint in pool.endpoints):
+            place = Place(name, str(address))
+            up = last.get(place, True if check.start == "optimistic" else None)
+            health = Health(check.rise, check.fall, up=up)
+            yield Prober(place, check, make_attempt(address, check), health, tell)
+
+
+class Prober:
+    """The probes of one endpoint.
+
+    Attributes:
+        known: set once there is a state, or a first probe that could not give one.
+    """
+
+    def __init__(
+        self, place: Place, check: HealthCheck, attempt: Attempt, health: Health, tell: Tell
+    ) -> None:
+        self.known = asyncio.Event()
+        self._place = place
+        self._check = check
+        self._attempt = attempt
+        self._health = health
+        self._tell = tell
+        self._lack = Seldom(LOG)
+        if health.up is not None:
+            self.known.set()
+
+    async def run(self, delay: float) -> None:
+        clock = asyncio.get_running_loop().time
+        due = clock() + delay
+        while True:
+            await asyncio.sleep(due - clock())
+            began = clock()
+            await self._look()
+            self.known.set()
+            due = began + self._interval() * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # no secret
+
+    def _interval(self) -> float:
+        check = self._check
+        if self._health.up is False and check.down_interval is not None:
+            return check.down_interval
+        return check.interval
+
+    async def _look(self) -> None:
+        try:
+            good, why = await probe(self._attempt, self._check.timeout)
+        except CannotProbe as error:
+            self._lack.warn("%s %s could not be probed: %s", *self._place, error)
+            return
+        first = self._health.up is None
+        if results := self._health.note(good=good):
+            if not (first and good):  # as expected
+                LOG.warning("%s %s %s: %s%s", *self._place, "up" if good else "down", results, why)
+            self._tell(self._place, good, why)
