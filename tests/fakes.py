@@ -98,6 +98,7 @@ class FakeExchange(Exchange):
         self.responder = None
         self.route = self.pool = self.endpoint = ""
         self.attempts = 0
+        self.trail = None
         self.timings = None
 
         self.head: ResponseHead | None = None

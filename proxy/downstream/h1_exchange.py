@@ -65,6 +65,7 @@ class H1Exchange(Exchange):
         self.attempts = 0
         self.route = self.pool = self.endpoint = ""
         self.responder: Responder | None = None
+        self.trail = None
         self.timings = None if runtime.log is None else []
         # RFC 9110 section 7.8: not from 1.0, and with a body it is unclear where the protocol begins.
         self.upgrade_offer = block.upgrade if length == 0 and line.version == 11 else b""

@@ -65,6 +65,7 @@ class Exchange(ABC):
         "status",       # int: of the final response; 0 before
         "target",       # Target
         "timings",      # list[float] | None: when it was sent, when the response head came; None: not logged
+        "trail",        # list | None: (endpoint, what went wrong, monotonic time) of attempts before the last
         "upgrade_offer",  # bytes: protocols that the client would switch to; empty for none
         "version",      # int: 10 or 11 for HTTP/1
     )
@@ -85,6 +86,7 @@ class Exchange(ABC):
     pool: str
     endpoint: str
     attempts: int
+    trail: list[tuple[str, str, float]] | None
     timings: list[float] | None
     upgrade_offer: bytes
     sent: int

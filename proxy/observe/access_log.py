@@ -188,6 +188,10 @@ def _json_line(exchange: Exchange, now: float) -> bytes:
         "user_agent": (get(b"user-agent") or b"")[:LONGEST].decode("latin-1"),
         "total_ms": _milliseconds(started, now),
     }
+    if exchange.trail:
+        record["failed_attempts"] = [
+            {"endpoint": endpoint, "why": why, "after_ms": _milliseconds(started, then)}
+            for endpoint, why, then in exchange.trail]
     timings = exchange.timings
     if timings:
         record["queued_ms"] = _milliseconds(started, timings[0])

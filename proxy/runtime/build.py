@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from proxy.balancing import STRATEGIES
 from proxy.clock import DeadlineWheel
-from proxy.config.schema import Config, PoolConfig, RouteConfig
+from proxy.config.schema import Config, RouteConfig
 from proxy.downstream.switch import Settings
 from proxy.handlers.redirect import Redirect
 from proxy.handlers.respond import Respond
@@ -20,9 +19,9 @@ from proxy.http.handler import Handler
 from proxy.observe.access_log import AccessLog
 from proxy.routing.matchers import prefixes_of
 from proxy.routing.table import Route, RouteTable
+from proxy.runtime.build_pool import build_pool
 from proxy.runtime.runtime import Runtime
-from proxy.upstream.endpoint import Endpoint
-from proxy.upstream.pool import Pool, PoolTimeouts
+from proxy.upstream.pool import Pool
 from proxy.wire.headers import HeaderMemo
 
 Pools = dict[str, Pool]
@@ -31,7 +30,7 @@ Pools = dict[str, Pool]
 def build(config: Config, access_log: AccessLog | None, loop: asyncio.AbstractEventLoop,
           wheel: DeadlineWheel) -> Runtime:
     """The runtime of `config`; opens nothing and connects to nothing."""
-    pools = {name: _pool(name, pool, config, loop, wheel) for name, pool in config.pools.items()}
+    pools = {name: build_pool(name, config, loop, wheel) for name in config.pools}
     table = RouteTable(made for route in config.routes for made in _routes(route, config, pools))
     return Runtime(_settings(config), table, pools, HeaderMemo(config.limits.headers), access_log)
 
@@ -43,20 +42,6 @@ def _settings(config: Config) -> Settings:
         keep_alive_timeout=timeouts.keep_alive, send_timeout=timeouts.send, head_limit=limits.request_head,
         body_memory=buffers.memory, body_file=buffers.file,
         directory=None if buffers.directory is None else str(buffers.directory))
-
-
-def _pool(name: str, pool: PoolConfig, config: Config, loop: asyncio.AbstractEventLoop,
-          wheel: DeadlineWheel) -> Pool:
-    timeouts = config.timeouts
-    public = {host.lower() for route in config.routes for host in route.match.host}
-    endpoints = []
-    for item in pool.endpoints:
-        address = item.address
-        host, port = (address.path, None) if address.path is not None else (address.host, address.port)
-        endpoints.append(Endpoint(str(address), host, port, item.weight, pool.idle_connections.max))
-    return Pool(name, endpoints, STRATEGIES[pool.strategy](), PoolTimeouts(
-        connect=timeouts.connect, response_head=timeouts.response_head, response_body=timeouts.response_body,
-        tunnel=timeouts.tunnel, idle=pool.idle_connections.timeout), loop, wheel, public)
 
 
 def _routes(route: RouteConfig, config: Config, pools: Pools) -> Iterator[Route]:

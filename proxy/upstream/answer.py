@@ -17,6 +17,7 @@ from proxy.wire.status import has_body
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?")
 _SINGLETON = frozenset((b"content-length", b"transfer-encoding", b"content-type", b"location"))
+_TIMEOUT = re.compile(rb"(?i)\btimeout[ \t]*=[ \t]*([0-9]{1,6})\b")
 MOST_FIELDS = 200
 LARGEST_HEAD = 65536
 
@@ -27,15 +28,17 @@ class AnswerHead(ResponseHead):
     Attributes:
         chunked: the body comes in chunks; else by `length`, else until the end of the connection.
         close: the endpoint will close the connection after this response.
+        keep_alive: seconds that it says it will keep the idle connection; 0 where it does not say.
         upgrade: the protocols of a 101, lower case.
         stream: pass each piece on at once (server-sent events, or `X-Accel-Buffering: no`).
         names_endpoint: an endpoint's address stands in it; see `Disguise.rewrite`.
     """
 
-    __slots__ = ("chunked", "close", "names_endpoint", "stream", "upgrade")
+    __slots__ = ("chunked", "close", "keep_alive", "names_endpoint", "stream", "upgrade")
 
     chunked: bool
     close: bool
+    keep_alive: int
     names_endpoint: bool
     stream: bool
     upgrade: bytes
@@ -74,11 +77,18 @@ def _answer(first: bytes, old: bool, status: int, found: list[Field],
     head = AnswerHead(status, joined, length, dated=b"date" in fields and b"date" not in options)
     head.chunked = chunked
     head.close = b"close" in options or (old and b"keep-alive" not in options)
+    head.keep_alive = _keep_alive(fields.get(b"keep-alive"))
     head.upgrade = fields.get(b"upgrade", b"").lower() if b"upgrade" in options else b""
     head.stream = (fields.get(b"x-accel-buffering", b"").lower() == b"no"
                    or fields.get(b"content-type", b"").lower().startswith(b"text/event-stream"))
     head.names_endpoint = disguise.sees(joined)
     return head
+
+
+def _keep_alive(value: bytes | None) -> int:
+    """`timeout=5, max=100`, as RFC 2068 section 19.7.1.1 had it and servers still send it."""
+    found = None if value is None else _TIMEOUT.search(value)
+    return 0 if found is None else int(found[1])
 
 
 def _joined(found: list[Field]) -> dict[bytes, bytes]:
@@ -133,8 +143,7 @@ class AnswerMemo:
         if key in self._seen:
             if len(raw) <= self.LARGEST:
                 if len(self._heads) >= self.COUNT or self._octets > self.OCTETS:
-                    self._heads.clear()
-                    self._octets = 0
+                    self.clear()
                 self._heads[raw] = head
                 self._octets += len(raw)
         else:
@@ -142,3 +151,8 @@ class AnswerMemo:
                 self._seen.clear()
             self._seen.add(key)
         return head
+
+    def clear(self) -> None:
+        """Also when the disguise has learned other addresses."""
+        self._heads.clear()
+        self._octets = 0

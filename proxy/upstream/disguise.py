@@ -34,6 +34,12 @@ class Disguise:
     """
 
     def __init__(self, addresses: Iterable[tuple[str, int | None]], public: Collection[str] = ()) -> None:
+        self._public = public
+        self.learn(addresses)
+
+    def learn(self, addresses: Iterable[tuple[str, int | None]]) -> None:
+        """These are the addresses from now on."""
+        public = self._public
         whole: set[str] = set()    # host and port, or a host that is an address by itself
         names: set[str] = set()    # an address only behind `//`
         cookies: set[str] = set()

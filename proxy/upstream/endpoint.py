@@ -1,58 +1,105 @@
-"""One address in a pool: its counters, and the connections kept open to it."""
+"""One address in a pool: its counters, its standing, and the connections kept open to it."""
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING
+
+from proxy.upstream.idle import IdleLimit
 
 if TYPE_CHECKING:
     from proxy.upstream.h1 import UpstreamConnection
 
 
+class Order(Enum):
+    """What the operator wants of an endpoint."""
+
+    READY = "ready"        # to work
+    DRAIN = "drain"        # to finish what runs, and to go on with the clients that are stuck to it
+    DISABLED = "disabled"  # to finish what runs
+
+
 class Endpoint:
     """What is known of an address; outlives every exchange with it.
 
-    Attributes:
+    Args:
         name: the address as configured; in logs, and the identity that strategies hash.
         host, port: where it is; (path, None) for a Unix socket.
-        weight: share of the traffic.
+        share: its weight as configured.
+        idle_limit: how many seconds a connection may be idle and still be used.
+        most_idle: connections kept for reuse.
+        most: exchanges it may work on at a time; 0 for no limit.
+        priority: endpoints of a higher number are used while there is none of a lower one.
+        origin: as configured; differs from `name` for one of the addresses of a name.
+
+    Attributes:
+        weight: what strategies go by; less than the share while it warms up.
         in_flight: exchanges it works on now, in this worker.
         latency: seconds to the response's head, recent ones counting most; 0.0 while nothing is known.
-        failures: connects that failed in a row.
-        down_until: monotonic time until which it is passed over; 0 when it is not.
         idle: connections ready for the next exchange, the freshest last.
+
+    Its standing, each part cleared by the pool when it is over:
+        order: what the operator wants.
+        probe_failure: why active checks call it down; empty while they do not.
+        refusals, down_until: connects that failed in a row; it rests until then (0.0: does not).
+        ejections, ejected_until: the same for ejection from real traffic.
+        warm_from: since when its share grows; 0.0 when it has all of it.
+
+    What real traffic says (see `ejection`):
+        answers, errors: recent ones; both fade.
+        failures, failed_at: failures in a row, and when the last one was.
     """
 
     __slots__ = (
-        "_most_idle", "down_until", "failures", "host", "idle", "in_flight", "latency", "name", "port",
-        "weight")
+        "_most_idle", "answers", "down_until", "ejected_until", "ejections", "errors", "failed_at",
+        "failures", "host", "idle", "idle_limit", "in_flight", "latency", "most", "name", "order", "origin",
+        "port", "priority", "probe_failure", "refusals", "share", "warm_from", "weight")
 
-    def __init__(self, name: str, host: str, port: int | None, weight: int, most_idle: int) -> None:
+    def __init__(self, name: str, host: str, port: int | None, share: int, idle_limit: IdleLimit,
+                 most_idle: int, *, most: int = 0, priority: int = 0, origin: str = "") -> None:
         self.name = name
+        self.origin = origin or name
         self.host = host
         self.port = port
-        self.weight = weight
+        self.share = self.weight = share
+        self.most = most
+        self.priority = priority
         self.in_flight = 0
         self.latency = 0.0
-        self.failures = 0
-        self.down_until = 0.0
         self.idle: list[UpstreamConnection] = []
+        self.idle_limit = idle_limit
         self._most_idle = most_idle
+        self.order = Order.READY
+        self.probe_failure = ""
+        self.refusals = self.ejections = self.failures = 0
+        self.down_until = self.ejected_until = self.warm_from = self.failed_at = 0.0
+        self.answers = self.errors = 0.0
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.name}>"
 
-    def take_idle(self) -> UpstreamConnection | None:
-        """A connection that was open a moment ago, or None."""
+    def sibling(self, name: str, host: str, port: int) -> Endpoint:
+        """Another address of the same configured name, with the same settings."""
+        return Endpoint(name, host, port, self.share, self.idle_limit.anew(), self._most_idle,
+                        most=self.most, priority=self.priority, origin=self.origin)
+
+    def is_available(self) -> bool:
+        """Whether nothing speaks against a new exchange; that it may be full is another matter."""
+        return (self.order is Order.READY and not self.probe_failure
+                and not self.down_until and not self.ejected_until)
+
+    def take_idle(self, now: float) -> UpstreamConnection | None:
+        """A connection that was open a moment ago and will be for another one, or None."""
         while self.idle:
             connection = self.idle.pop()
-            if connection.is_usable():
+            if connection.is_usable(now):
                 return connection
             connection.discard()
         return None
 
     def keep(self, connection: UpstreamConnection) -> bool:
-        """Take back a connection after an exchange; False when there are enough."""
-        if len(self.idle) >= self._most_idle:
+        """Take back a connection after an exchange; False when there are enough, or it shall have no more."""
+        if len(self.idle) >= self._most_idle or self.order is Order.DISABLED:
             return False
         self.idle.append(connection)
         return True

@@ -64,16 +64,15 @@ class Timeouts(Protocol):
 
     response_head: float
     response_body: float
-    idle: float
 
 
 class UpstreamConnection(asyncio.Protocol):
     """One transport to an endpoint."""
 
     __slots__ = (
-        "_attempt", "_body", "_body_at", "_closing_after", "_decoder", "_head_only", "_held", "_interims",
-        "_left", "_memo", "_phase", "_poll", "_sending", "_timeouts", "_wheel", "deadline", "endpoint",
-        "reading", "reused", "spare", "stuffed", "transport")
+        "_attempt", "_body", "_body_at", "_closing_after", "_decoder", "_head_only", "_held", "_idle_since",
+        "_interims", "_left", "_memo", "_phase", "_poll", "_sending", "_timeouts", "_wheel", "deadline",
+        "endpoint", "reading", "reused", "spare", "stuffed", "transport")
 
     transport: asyncio.Transport
 
@@ -90,6 +89,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._phase = IDLE
         self._held = b""
         self._head_only = False
+        self._idle_since = 0.0
         self._interims = 0
         self._left = 0
         self._decoder: ChunkedDecoder | None = None
@@ -107,15 +107,18 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self._wheel.watch(self)
 
+    def is_busy(self) -> bool:
+        return self._attempt is not None
+
     # Sending.
 
-    def is_usable(self) -> bool:
-        """Whether an idle connection is still silent and open, asked of the kernel.
+    def is_usable(self, now: float) -> bool:
+        """Whether an idle connection has time left, and is still silent and open, asked of the kernel.
 
         The loop may not have told yet, and octets that nobody asked for could be taken for the
         answer to what is sent now. 0.6 us; a `recv` that peeks and raises takes 1.3.
         """
-        return not self._poll(0) and not self.transport.is_closing()
+        return now < self.deadline and not self._poll(0) and not self.transport.is_closing()
 
     def send(self, attempt: Attempt, head: bytes, body: Body | None, now: float, *, head_only: bool) -> None:
         """Send a whole request: its head with the final empty line, and its body."""
@@ -239,6 +242,8 @@ class UpstreamConnection(asyncio.Protocol):
     def _final(self, head: AnswerHead, data: bytes) -> None:
         attempt = cast(Attempt, self._attempt)
         self._held = b""
+        if head.keep_alive:
+            self.endpoint.idle_limit.told(head.keep_alive)
         length = head.length
         if self._head_only or not has_body(head.status):
             length = 0
@@ -312,7 +317,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.reused = True
         if not self.reading:
             self.resume()
-        self.deadline = monotonic() + self._timeouts.idle
+        self._idle_since = now = monotonic()
+        self.deadline = now + self.endpoint.idle_limit.seconds
         if self.spare and self.endpoint.idle:
             self.endpoint.idle[0].discard()  # the oldest one, so that their number stays
         self.spare = False
@@ -346,6 +352,8 @@ class UpstreamConnection(asyncio.Protocol):
         phase = self._phase
         if phase == IDLE:
             self.endpoint.forget(self)
+            if self.reused:
+                self.endpoint.idle_limit.closed_at(monotonic() - self._idle_since)
         attempt, self._attempt = self._attempt, None
         self._phase = DONE
         self._body = None

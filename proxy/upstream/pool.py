@@ -1,70 +1,116 @@
-"""A pool: interchangeable endpoints, and the strategy that chooses among those available.
+"""A pool: interchangeable endpoints, the strategy that picks one, and what they share.
 
-An endpoint whose connect failed is passed over for a second, then two, four, up to ten, so that
-an unreachable address does not cost every client a wait; when all are in that state all are
-tried, so the first that comes back is found at once.
+The rule of this room: an endpoint's standing changes here and nowhere else, each change is logged with
+its reason, and the strategy only ever sees who may be picked now. Refusals, ejection, probes, warming up
+and the operator's orders all end in one `_rebuild`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import cast
 
 from proxy.balancing.strategy import Strategy
 from proxy.clock import DeadlineWheel
 from proxy.http.exchange import Exchange
+from proxy.upstream import ejection
 from proxy.upstream.answer import AnswerMemo
 from proxy.upstream.disguise import Disguise
-from proxy.upstream.endpoint import Endpoint
+from proxy.upstream.ejection import Ejection
+from proxy.upstream.endpoint import Endpoint, Order
+from proxy.upstream.queue import Queue
+from proxy.upstream.rules import PoolRules, PoolTimeouts
+from proxy.upstream.sticky import Sticky
 
 log = logging.getLogger("proxy.upstream")
 
-FIRST_REST = 1.0  # seconds that an endpoint rests after one failed connect
-LONGEST_REST = 10.0
-MOST_COMPLAINTS = 10  # lines a second and pool about failed attempts
-
-
-class PoolTimeouts:
-    """Seconds; see `timeouts` and `idle_connections` in the configuration."""
-
-    __slots__ = ("connect", "idle", "response_body", "response_head", "tunnel")
-
-    def __init__(self, *, connect: float, response_head: float, response_body: float, tunnel: float,
-                 idle: float) -> None:
-        self.connect = connect
-        self.response_head = response_head
-        self.response_body = response_body
-        self.tunnel = tunnel
-        self.idle = idle
+FIRST_REST, LONGEST_REST = 1.0, 10.0  # seconds an endpoint is passed over after connects that failed
+MOST_COMPLAINTS = 10  # lines about failed attempts, per second; ten thousand clients may notice at once
+WARM_STEPS = 10       # in which a returning endpoint gets back its share
 
 
 class Pool:
-    """See the module; lives as long as its worker's runtime."""
+    """See the module; lives as long as its worker's runtime.
+
+    Attributes:
+        full: endpoints at their limit.
+        panic: no endpoint is available, so all that might still work are tried.
+    """
 
     def __init__(self, name: str, endpoints: Sequence[Endpoint], strategy: Strategy, timeouts: PoolTimeouts,
-                 loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel, public: Collection[str] = ()) -> None:
+                 rules: PoolRules, loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel) -> None:
         self.name = name
         self.endpoints = list(endpoints)
         self.strategy = strategy
         self.timeouts = timeouts
+        self.rules = rules
+        self.retry = rules.retry
+        self.queue = rules.queue
+        self.sticky = rules.sticky
+        self.timed = rules.timed
         self.loop = loop
         self.wheel = wheel
-        self.disguise = Disguise(((endpoint.host, endpoint.port) for endpoint in endpoints), public)
+        self.disguise = Disguise((), rules.public)
         self.memo = AnswerMemo(self.disguise)
-        self._resting: list[Endpoint] = []
+        self.full: set[Endpoint] = set()
+        self.panic = False
+        self._active: list[Endpoint] = []
         self._complaints = 0
-        self._complaints_until = 0.0
-        strategy.rebuild(self.endpoints)
+        self._next_second = self._next_fade = 0.0
+        self._renew()
         wheel.every_tick(self._tick)
 
-    def pick(self, exchange: Exchange, tried: Collection[Endpoint]) -> Endpoint | None:
-        """An endpoint that was not tried; one that rests only when nothing else is left."""
-        endpoint = self.strategy.pick(exchange, tried)
-        if endpoint is None:
-            endpoint = next((resting for resting in self._resting if resting not in tried), None)
-        return cast("Endpoint | None", endpoint)
+    # Choosing.
+
+    def pick(self, exchange: Exchange, tried: Collection[Endpoint], *,
+             waited: bool = False) -> Endpoint | None:
+        """An endpoint that was not tried; None when there is none, or others wait for one already.
+
+        Args:
+            waited: the exchange comes from the queue, so that it need not stand behind it.
+        """
+        if self.panic and self.queue and not waited:
+            return None
+        avoid: Collection[Endpoint] = {*tried, *self.full} if self.full else tried
+        if self.sticky is not None and (endpoint := self._stuck(exchange, avoid)) is not None:
+            return endpoint
+        endpoint = cast("Endpoint | None", self.strategy.pick(exchange, avoid))
+        return self._last_resort(avoid, tried=bool(tried)) if endpoint is None else endpoint
+
+    def _stuck(self, exchange: Exchange, avoid: Collection[Endpoint]) -> Endpoint | None:
+        """The endpoint that the client is stuck to, as long as it can serve; draining it still does."""
+        endpoint = cast(Sticky, self.sticky).find(exchange)
+        if endpoint is None or endpoint in avoid:
+            return None
+        return endpoint if endpoint.is_available() or _drains(endpoint) else None
+
+    def _last_resort(self, avoid: Collection[Endpoint], *, tried: bool) -> Endpoint | None:
+        """Who stands back so far: endpoints of a later priority and, after a failed attempt, who rests."""
+        left = [e for e in self.endpoints if e not in avoid and (
+            e.is_available() or (tried and e.order is Order.READY and not e.probe_failure))]
+        return min(left, key=_last_to_try, default=None)
+
+    def has_other(self, tried: Collection[Endpoint]) -> bool:
+        """Whether an endpoint is available that was not tried."""
+        return any(endpoint.is_available() and endpoint not in tried for endpoint in self.endpoints)
+
+    def freed(self, endpoint: Endpoint) -> None:
+        """An exchange with an endpoint that has a limit is over."""
+        self.full.discard(endpoint)
+        if self.queue:
+            self._admit()
+
+    def _admit(self) -> None:
+        """Let those who wait have the places that are free."""
+        queue = cast(Queue, self.queue)
+        for _ in range(len(queue)):  # no more: who finds nothing goes back
+            if self.full.issuperset(self._active) or not queue:
+                return
+            queue.take().turn()
+
+    # What exchanges report.
 
     def complain(self, endpoint: str, what: str) -> None:
         """Log a failed attempt; in a storm only the first few of each second, and how many were left out."""
@@ -74,46 +120,222 @@ class Pool:
 
     def connect_failed(self, endpoint: Endpoint, reason: str) -> None:
         """Pass over `endpoint` for a while; of a burst of connects that fail the first one counts."""
-        if endpoint in self._resting:
+        if endpoint.down_until:
             return
-        endpoint.failures += 1
-        rest = min(FIRST_REST * 2 ** min(endpoint.failures - 1, 8), LONGEST_REST)
+        endpoint.refusals += 1
+        rest = min(FIRST_REST * 2 ** min(endpoint.refusals - 1, 8), LONGEST_REST)
         endpoint.down_until = self.loop.time() + rest
-        self._resting.append(endpoint)
         log.warning("%s %s cannot be reached: %s", self.name, endpoint.name, reason)
         self._rebuild()
 
     def connected(self, endpoint: Endpoint) -> None:
         """`endpoint` answers again."""
-        if endpoint.failures:
-            endpoint.failures = 0
-            if endpoint in self._resting:
-                self._resting.remove(endpoint)
-                self._rebuild()
+        if endpoint.refusals:
+            endpoint.refusals = 0
             log.warning("%s %s can be reached again", self.name, endpoint.name)
+            if endpoint.down_until:
+                endpoint.down_until = 0.0
+                self._returned(endpoint)
+
+    def failed(self, endpoint: Endpoint, reason: str) -> None:
+        """No response, a broken one, or one that says that the application is not there."""
+        endpoint.errors += 1
+        rules = self.rules.ejection
+        if rules is not None and rules.failed(endpoint, self.loop.time()):
+            self._eject(endpoint, rules, f"{endpoint.failures} failures in a row, last: {reason}")
+
+    def answered_badly(self, endpoint: Endpoint, status: int) -> None:
+        """A 5xx: of some the endpoint itself is the cause, and of the others' share the review judges."""
+        if 502 <= status <= 504:
+            self.failed(endpoint, f"HTTP {status}")
+        else:
+            endpoint.errors += 1
+
+    # Standing.
+
+    def probe_told(self, origin: str, *, up: bool, why: str) -> None:
+        """An active check has changed its mind about an endpoint, by its configured name."""
+        for endpoint in self.endpoints:
+            if endpoint.origin == origin:
+                was_down, endpoint.probe_failure = bool(endpoint.probe_failure), "" if up else why or "down"
+                if up and was_down:
+                    # The probe has just been served, so rests and ejections are over, too.
+                    endpoint.down_until = endpoint.ejected_until = 0.0
+                    self._warm(endpoint)
+        self._rebuild()
+
+    def order(self, name: str, order: Order) -> bool:
+        """The operator wants an endpoint drained, disabled or back; False if there is none of that name."""
+        found = [endpoint for endpoint in self.endpoints if name in (endpoint.name, endpoint.origin)]
+        for endpoint in found:
+            if endpoint.order is not order:
+                endpoint.order = order
+                log.warning("%s %s: %s", self.name, endpoint.name, order.value)
+                if order is Order.READY:
+                    self._warm(endpoint)
+                elif order is Order.DISABLED:
+                    endpoint.close_idle()
+        self._rebuild()
+        return bool(found)
+
+    def set_share(self, name: str, share: int) -> bool:
+        """Another weight; False if there is no endpoint of that name."""
+        found = [endpoint for endpoint in self.endpoints if name in (endpoint.name, endpoint.origin)]
+        for endpoint in found:
+            endpoint.share = share
+        self._weigh()
+        self._rebuild()
+        return bool(found)
+
+    def addresses_told(self, origin: str, addresses: Iterable[str]) -> None:
+        """A configured name has these addresses now; what stays keeps its counters, what goes finishes."""
+        old = [endpoint for endpoint in self.endpoints if endpoint.origin == origin]
+        if not old:
+            return
+        known = {endpoint.name: endpoint for endpoint in old}
+        new = [known.get(text) or _sibling(old[0], text) for text in addresses]
+        at = self.endpoints.index(old[0])
+        self.endpoints = [endpoint for endpoint in self.endpoints if endpoint.origin != origin]
+        self.endpoints[at:at] = new
+        for endpoint in old:
+            if endpoint not in new:
+                self._retire(endpoint)
+        self._renew()
+
+    def _retire(self, endpoint: Endpoint) -> None:
+        endpoint.order = Order.DISABLED
+        self.full.discard(endpoint)
+        endpoint.close_idle()
+
+    def _eject(self, endpoint: Endpoint, rules: Ejection, reason: str) -> None:
+        ready = [e for e in self.endpoints if e.order is Order.READY]
+        away = sum(1 for e in ready if e.ejected_until)
+        if endpoint.ejected_until or (away + 1) * 2 > len(ready):
+            return
+        endpoint.ejections += 1
+        seconds = rules.seconds(endpoint)
+        endpoint.ejected_until = self.loop.time() + seconds
+        endpoint.answers = endpoint.errors = 0.0
+        endpoint.failures = 0
+        endpoint.close_idle()
+        log.warning("%s %s ejected for %g s: %s", self.name, endpoint.name, seconds, reason)
+        self._rebuild()
+
+    def _returned(self, endpoint: Endpoint) -> None:
+        self._warm(endpoint)
+        self._rebuild()
+
+    def _warm(self, endpoint: Endpoint) -> None:
+        if self.rules.slow_start:
+            endpoint.warm_from = self.loop.time()
+            self._weigh()
+
+    def _weigh(self) -> None:
+        """The weights that strategies see: shares, finer while somebody has but a part of its own."""
+        warming = [endpoint for endpoint in self.endpoints if endpoint.warm_from]
+        for endpoint in self.endpoints:
+            endpoint.weight = endpoint.share * WARM_STEPS if warming else endpoint.share
+        for endpoint in warming:
+            step = int((self.loop.time() - endpoint.warm_from) / self.rules.slow_start * WARM_STEPS) + 1
+            endpoint.weight = endpoint.share * min(step, WARM_STEPS)
+
+    # Time.
 
     def _tick(self, now: float) -> None:
         self._wake()
-        if now >= self._complaints_until:
-            if self._complaints > MOST_COMPLAINTS:
-                log.warning("%s: %d more attempts failed", self.name, self._complaints - MOST_COMPLAINTS)
-            self._complaints = 0
-            self._complaints_until = now + 1.0
+        if any(endpoint.warm_from for endpoint in self.endpoints):
+            self._rewarm()
+        if self.queue:
+            self.queue.expire(now)
+            if self.panic and self.queue:
+                self.queue.take().turn()  # one tries whether an endpoint is back
+        if self.rules.ejection is not None and now >= self._next_fade:
+            self._next_fade = now + self.rules.ejection.window / 4
+            ejection.fade(self.endpoints)
+        if now >= self._next_second:
+            self._next_second = now + 1.0
+            self._second()
+
+    def _second(self) -> None:
+        self._review()
+        if self.rules.ejection is not None:
+            self.rules.ejection.forgive(self.endpoints, self.loop.time())
+        self.retry.budget.fade()
+        if self._complaints > MOST_COMPLAINTS:
+            log.warning("%s: %d more attempts failed", self.name, self._complaints - MOST_COMPLAINTS)
+        self._complaints = 0
+
+    def _review(self) -> None:
+        """Eject who fails much more often than the others."""
+        rules = self.rules.ejection
+        if rules is not None and (found := rules.outlier(self._active)) is not None:
+            endpoint, share, others = found
+            self._eject(endpoint, rules, f"{share:.0%} of its answers failed, {others:.0%} of the others'")
 
     def _wake(self) -> None:
-        """Let those try again whose rest is over."""
-        if not self._resting:
-            return
-        now = self.loop.time()
-        awake = [endpoint for endpoint in self._resting if endpoint.down_until <= now]
+        """Let those try again whose time is over."""
+        now, awake = self.loop.time(), False
+        for endpoint in self.endpoints:
+            if endpoint.down_until and endpoint.down_until <= now:
+                endpoint.down_until, awake = 0.0, True
+                self._warm(endpoint)
+            if endpoint.ejected_until and endpoint.ejected_until <= now:
+                endpoint.ejected_until, awake = 0.0, True
+                log.warning("%s %s is back from ejection", self.name, endpoint.name)
+                self._warm(endpoint)
         if awake:
-            self._resting = [endpoint for endpoint in self._resting if endpoint not in awake]
             self._rebuild()
 
+    def _rewarm(self) -> None:
+        before = [endpoint.weight for endpoint in self.endpoints]
+        now = self.loop.time()
+        for endpoint in self.endpoints:
+            if endpoint.warm_from and now - endpoint.warm_from >= self.rules.slow_start:
+                endpoint.warm_from = 0.0
+        self._weigh()
+        if before != [endpoint.weight for endpoint in self.endpoints]:
+            self._rebuild()
+
+    def _renew(self) -> None:
+        """The endpoints are not the same as before."""
+        self.disguise.learn((endpoint.host, endpoint.port) for endpoint in self.endpoints)
+        self.memo.clear()
+        if self.sticky is not None:
+            self.sticky.rebuild(self.endpoints)
+        self._weigh()
+        self._rebuild()
+
     def _rebuild(self) -> None:
-        available = [endpoint for endpoint in self.endpoints if endpoint not in self._resting]
-        self.strategy.rebuild(available or self.endpoints)
+        """Tell the strategy who may be picked: the available ones of the first priority that has any.
+
+        Where there are none at all, those are tried that only rest, and at last all but the disabled.
+        """
+        ready = [endpoint for endpoint in self.endpoints if endpoint.order is Order.READY]
+        available = [endpoint for endpoint in ready if endpoint.is_available()]
+        self.panic = not available
+        usable = available or [e for e in ready if not e.probe_failure] or ready
+        first = min((endpoint.priority for endpoint in usable), default=0)
+        self._active = [endpoint for endpoint in usable if endpoint.priority == first]
+        self.strategy.rebuild(self._active)
+        if available and self.queue:
+            self._admit()
 
     def close(self) -> None:
         for endpoint in self.endpoints:
             endpoint.close_idle()
+
+
+def _sibling(endpoint: Endpoint, address: str) -> Endpoint:
+    host, _, port = address.rpartition(":")
+    sibling = endpoint.sibling(address, host.strip("[]"), int(port))
+    sibling.order = endpoint.order
+    sibling.probe_failure = endpoint.probe_failure
+    return sibling
+
+
+def _drains(endpoint: Endpoint) -> bool:
+    return endpoint.order is Order.DRAIN and not endpoint.probe_failure and not endpoint.down_until
+
+
+def _last_to_try(endpoint: Endpoint) -> tuple[bool, int, float]:
+    return not endpoint.is_available(), endpoint.priority, endpoint.in_flight / endpoint.weight

@@ -22,13 +22,15 @@ from proxy.routing.table import Route, RouteTable
 from proxy.runtime.runtime import Runtime
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.h1 import UpstreamConnection
-from proxy.upstream.pool import Pool, PoolTimeouts
+from proxy.upstream.idle import IdleLimit
+from proxy.upstream.pool import Pool
+from proxy.upstream.rules import PoolRules, PoolTimeouts
 from proxy.wire.headers import HeaderMemo
 from tests.fakes import FakeLoop
 
 CLIENT = "192.0.2.7"
 DONE = b"HTTP/1.1 204 No Content\r\n\r\n"
-TIMEOUTS = PoolTimeouts(connect=1, response_head=1, response_body=1, tunnel=1, idle=1)
+TIMEOUTS = PoolTimeouts(connect=1, response_head=1, response_body=1, tunnel=1)
 SETTINGS = Settings(head_timeout=1, body_timeout=1, keep_alive_timeout=1, send_timeout=1, head_limit=32768,
                     body_memory=1 << 20, body_file=1 << 20, directory=None)
 
@@ -138,8 +140,8 @@ class Way:
         loop = Loop()
         wheel = DeadlineWheel(loop)
         # No connection is kept, so each request has its own.
-        endpoint = Endpoint("127.0.0.1:8001", "127.0.0.1", 8001, 1, 0)
-        pool = Pool("web", [endpoint], STRATEGIES["round_robin"](), TIMEOUTS, loop, wheel)
+        endpoint = Endpoint("127.0.0.1:8001", "127.0.0.1", 8001, 1, IdleLimit(1.0), 0)
+        pool = Pool("web", [endpoint], STRATEGIES["round_robin"](), TIMEOUTS, PoolRules(), loop, wheel)
         route = Route("all", None, ReverseProxy(pool, collect=collect), body_limit=1 << 20)
         runtime = Noting(SETTINGS, RouteTable([route]), {"web": pool}, HeaderMemo(100), None)
         self.accepted = runtime.noted

@@ -7,13 +7,17 @@ import pytest
 from proxy import tasks
 from proxy.clock import DeadlineWheel
 from proxy.errors import RequestError, UpstreamError
-from proxy.handlers import reverse_proxy
-from proxy.handlers.reverse_proxy import MOST_ATTEMPTS, ReverseProxy, seed_request_ids
+from proxy.handlers import forwarding, request_head
+from proxy.handlers.request_head import seed_request_ids
+from proxy.handlers.reverse_proxy import ReverseProxy
 from proxy.http.body import Body
 from proxy.http.peer import Peer
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.h1 import UpstreamConnection
-from proxy.upstream.pool import Pool, PoolTimeouts
+from proxy.upstream.idle import IdleLimit
+from proxy.upstream.pool import Pool
+from proxy.upstream.retry import Retry
+from proxy.upstream.rules import PoolRules, PoolTimeouts
 from tests.fakes import FakeExchange, FakeLoop, FakeTransport
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -21,6 +25,7 @@ SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %
 REFUSED = UpstreamError("connect", "refused", unsent=True)
 TOO_SLOW = UpstreamError("connect", "too slow", status=504, unsent=True)
 NO_ROOM = UpstreamError("connect", "no descriptor", status=503, unsent=True, ours=True)
+RETRY_ON = ("connect", "reset", "timeout", "502", "503", "504")
 SAFE = [b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"]
 UNSAFE = [b"POST", b"PATCH", b"LOCK", b"get"]
 
@@ -69,13 +74,14 @@ class Remote:
 class Setting:
     """A pool, a handler, and every connection that was opened, in `remotes`."""
 
-    def __init__(self, count=2, window=None, **options):
+    def __init__(self, count=2, window=None, rules=None, **options):
         self.loop = asyncio.get_running_loop()
         self.wheel = DeadlineWheel(self.loop)
-        self.endpoints = [Endpoint(f"10.0.0.{at}:80{at}", f"10.0.0.{at}", 800 + at, 1, 8)
+        self.endpoints = [Endpoint(f"10.0.0.{at}:80{at}", f"10.0.0.{at}", 800 + at, 1, IdleLimit(60.0), 8)
                           for at in range(1, count + 1)]
-        timeouts = PoolTimeouts(connect=5, response_head=60, response_body=60, tunnel=60, idle=60)
-        self.pool = Pool("web", self.endpoints, InOrder(), timeouts, self.loop, self.wheel)
+        timeouts = PoolTimeouts(connect=5, response_head=60, response_body=60, tunnel=60)
+        rules = rules or PoolRules(retry=Retry(2, RETRY_ON, 0.2))
+        self.pool = Pool("web", self.endpoints, InOrder(), timeouts, rules, self.loop, self.wheel)
         self.handler = ReverseProxy(self.pool, **options)
         self.window = window
         self.refusals = {}  # endpoint -> UpstreamError
@@ -127,7 +133,7 @@ async def setting(monkeypatch):
 
     def make(**options):
         made.append(Setting(**options))
-        monkeypatch.setattr(reverse_proxy, "connect", made[-1].connect)
+        monkeypatch.setattr(forwarding, "connect", made[-1].connect)
         return made[-1]
 
     yield make
@@ -258,9 +264,9 @@ async def test_a_request_id_is_made_where_there_is_none(setting):
 
 
 def test_processes_have_request_ids_of_their_own():
-    before = reverse_proxy._id_prefix
+    before = request_head._id_prefix
     seed_request_ids()
-    assert reverse_proxy._id_prefix != before
+    assert request_head._id_prefix != before
 
 
 @pytest.mark.parametrize("target, there", [
@@ -425,7 +431,7 @@ async def test_an_endpoint_that_cannot_be_reached(setting, method, refusal):
     s.refusals[s.endpoints[0]] = refusal
     exchange = await s.handle(method=method)
     assert (s.remote.endpoint, exchange.attempts) == (s.endpoints[1], 2)
-    assert s.endpoints[0].failures == 1
+    assert s.endpoints[0].refusals == 1
     s.remote.serve(HELLO if method != b"HEAD" else HELLO[:-5])
     assert exchange.status == 200
 
@@ -448,7 +454,7 @@ async def test_our_own_lack_is_nobodys_fault(setting):
     s = setting()
     s.refusals[s.endpoints[0]] = NO_ROOM
     exchange = await s.handle()
-    assert (exchange.refused, exchange.attempts, s.endpoints[0].failures) == (503, 1, 0)
+    assert (exchange.refused, exchange.attempts, s.endpoints[0].refusals) == (503, 1, 0)
 
 
 @pytest.mark.parametrize("method", SAFE + UNSAFE)
@@ -496,12 +502,12 @@ async def test_a_new_connection_that_ends_without_an_answer(setting, method):
 
 
 async def test_all_of_them_end_without_an_answer(setting):
-    s = setting(count=MOST_ATTEMPTS + 2)
+    s = setting(count=5)
     exchange = await s.handle()
     while not exchange.finished:
         s.remote.end()
         await settle()
-    assert (exchange.refused, len(s.remotes)) == (502, MOST_ATTEMPTS)
+    assert (exchange.refused, len(s.remotes)) == (502, 3)
 
 
 async def test_both_of_two_end_without_an_answer(setting):
@@ -613,7 +619,7 @@ async def test_a_client_that_leaves_while_we_connect(setting):
     assert s.in_flight == [0, 0]
     await settle()
     assert s.remotes == []
-    assert s.endpoints[0].failures == 0
+    assert s.endpoints[0].refusals == 0
 
 
 @pytest.mark.parametrize("before", [b"", b"HTTP/1.1 ", HELLO[:-1]])

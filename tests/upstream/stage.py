@@ -7,13 +7,13 @@ from proxy.upstream.answer import AnswerMemo
 from proxy.upstream.disguise import Disguise
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.h1 import UpstreamConnection
-from proxy.upstream.pool import PoolTimeouts
+from proxy.upstream.idle import IdleLimit
+from proxy.upstream.rules import PoolTimeouts
 from tests.fakes import FakeLoop, FakeTransport
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HEAD_TIMEOUT, BODY_TIMEOUT, IDLE_TIMEOUT = 60.0, 50.0, 55.0
-TIMEOUTS = PoolTimeouts(connect=5.0, response_head=HEAD_TIMEOUT, response_body=BODY_TIMEOUT, tunnel=3600.0,
-                        idle=IDLE_TIMEOUT)
+TIMEOUTS = PoolTimeouts(connect=5.0, response_head=HEAD_TIMEOUT, response_body=BODY_TIMEOUT, tunnel=3600.0)
 
 
 class FakeAttempt:
@@ -74,7 +74,7 @@ class Upstream:
         self.clock = clock
         self.loop = FakeLoop()
         self.wheel = DeadlineWheel(self.loop)
-        self.endpoint = Endpoint("127.0.0.1:9", "127.0.0.1", 9, 1, most_idle)
+        self.endpoint = Endpoint("127.0.0.1:9", "127.0.0.1", 9, 1, IdleLimit(IDLE_TIMEOUT), most_idle)
         self.near, self.far = socket.socketpair()
         memo = AnswerMemo(Disguise([("127.0.0.1", 9)]))
         self.connection = UpstreamConnection(self.endpoint, memo, TIMEOUTS, self.wheel, self.near)

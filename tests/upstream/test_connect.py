@@ -11,19 +11,21 @@ from proxy.upstream import connect as room
 from proxy.upstream.connect import connect
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.h1 import UpstreamConnection
-from proxy.upstream.pool import Pool, PoolTimeouts
+from proxy.upstream.idle import IdleLimit
+from proxy.upstream.pool import Pool
+from proxy.upstream.rules import PoolRules, PoolTimeouts
 
 REFUSING = ("127.0.0.1", 1)
 
 
 def pool_of(endpoint, seconds=5.0):
     loop = asyncio.get_running_loop()
-    timeouts = PoolTimeouts(connect=seconds, response_head=1.0, response_body=1.0, tunnel=1.0, idle=1.0)
-    return Pool("web", [endpoint], RoundRobin(), timeouts, loop, DeadlineWheel(loop))
+    timeouts = PoolTimeouts(connect=seconds, response_head=1.0, response_body=1.0, tunnel=1.0)
+    return Pool("web", [endpoint], RoundRobin(), timeouts, PoolRules(), loop, DeadlineWheel(loop))
 
 
 async def try_connect(host, port, seconds=5.0):
-    endpoint = Endpoint("name", host, port, 1, 8)
+    endpoint = Endpoint("name", host, port, 1, IdleLimit(1.0), 8)
     return await connect(pool_of(endpoint, seconds), endpoint)
 
 
@@ -57,7 +59,7 @@ async def test_tcp(host):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         connection = await try_connect(host, listener.getsockname()[1])
         assert isinstance(connection, UpstreamConnection)
-        assert connection.is_usable()
+        assert connection.is_usable(0.0)
         listener.accept()[0].close()
         await close(connection)
 
@@ -65,7 +67,7 @@ async def test_tcp(host):
 async def test_ipv6():
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
         connection = await try_connect("::1", listener.getsockname()[1])
-        assert connection.is_usable()
+        assert connection.is_usable(0.0)
         await close(connection)
 
 
@@ -75,7 +77,7 @@ async def test_a_unix_socket(tmp_path):
         listener.bind(path)
         listener.listen()
         connection = await try_connect(path, None)
-        assert connection.is_usable()
+        assert connection.is_usable(0.0)
         await close(connection)
 
 
@@ -97,7 +99,7 @@ async def test_the_next_address_of_a_name_is_tried(monkeypatch):
 
         monkeypatch.setattr(room, "_places", found)
         connection = await try_connect("name", 1)
-        assert connection.is_usable()
+        assert connection.is_usable(0.0)
         await close(connection)
         places[1:] = []
         assert (await failure("name", 1)).status == 502

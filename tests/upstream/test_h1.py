@@ -85,7 +85,7 @@ def test_a_kept_connection_is_asked_again(upstream):
     u.ask()
     assert not u.connection.reused
     u.serve(HELLO)
-    assert u.endpoint.take_idle() is u.connection
+    assert u.endpoint.take_idle(u.clock.now) is u.connection
     assert u.connection.reused
     second = u.ask()
     u.serve(HELLO)
@@ -145,19 +145,19 @@ def test_an_idle_connection_that_the_endpoint_closes(upstream):
 def test_the_kernel_knows_first(upstream):
     """What has arrived or ended, although the loop has not told yet, is seen before a request is sent."""
     u = upstream()
-    assert u.connection.is_usable()
+    assert u.connection.is_usable(u.clock.now)
     u.far.send(b"x")
-    assert not u.connection.is_usable()
+    assert not u.connection.is_usable(u.clock.now)
     u.near.recv(1)
-    assert u.connection.is_usable()
+    assert u.connection.is_usable(u.clock.now)
     u.far.close()
-    assert not u.connection.is_usable()
+    assert not u.connection.is_usable(u.clock.now)
 
 
 def test_a_closing_connection_is_not_usable(upstream):
     u = upstream()
     u.transport.close()
-    assert not u.connection.is_usable()
+    assert not u.connection.is_usable(u.clock.now)
 
 
 def test_more_idle_ones_than_wanted_are_closed(upstream):
@@ -190,7 +190,7 @@ def test_a_spare_connection_takes_the_place_of_the_oldest(upstream):
     u.ask()
     u.serve(HELLO)
     assert u.endpoint.idle == [older[1], u.connection]
-    assert u.endpoint.take_idle() is u.connection
+    assert u.endpoint.take_idle(u.clock.now) is u.connection
     u.ask()
     u.serve(HELLO)  # it is one like the others now
     assert u.endpoint.idle == [older[1], u.connection]
@@ -243,7 +243,7 @@ def test_the_next_request_may_have_as_many_interims_again(upstream):
         attempt = u.ask()
         u.serve(b"HTTP/1.1 102 Processing\r\n\r\n" * h1.MOST_INTERIM + HELLO)
         assert attempt.complete
-        u.endpoint.take_idle()
+        u.endpoint.take_idle(u.clock.now)
 
 
 def test_an_attempt_that_gives_up_at_an_interim(upstream):

@@ -3,7 +3,9 @@ import pytest
 from proxy.balancing.round_robin import RoundRobin
 from proxy.clock import DeadlineWheel
 from proxy.upstream.endpoint import Endpoint
+from proxy.upstream.idle import IdleLimit
 from proxy.upstream.pool import FIRST_REST, LONGEST_REST, MOST_COMPLAINTS, Pool
+from proxy.upstream.rules import PoolRules
 from tests.fakes import FakeExchange, FakeLoop
 from tests.upstream.stage import TIMEOUTS
 
@@ -19,8 +21,9 @@ class Setting:
     def __init__(self, count=3):
         self.loop = Loop()
         self.wheel = DeadlineWheel(self.loop)
-        self.endpoints = [Endpoint(f"a:{port}", "a", port, 1, 8) for port in range(1, count + 1)]
-        self.pool = Pool("web", self.endpoints, RoundRobin(), TIMEOUTS, self.loop, self.wheel)
+        self.endpoints = [Endpoint(f"a:{port}", "a", port, 1, IdleLimit(60.0), 8)
+                          for port in range(1, count + 1)]
+        self.pool = Pool("web", self.endpoints, RoundRobin(), TIMEOUTS, PoolRules(), self.loop, self.wheel)
 
     def picks(self, tried=()):
         """Who is picked in many picks."""
@@ -106,7 +109,7 @@ def test_a_connect_that_works_ends_the_rest(setting, caplog):
     setting.pool.connect_failed(one, "no route")
     setting.pool.connected(one)
     assert setting.picks() == set(setting.endpoints)
-    assert one.failures == 0
+    assert one.refusals == 0
     assert [record.message for record in caplog.records] == [
         "web a:1 cannot be reached: no route", "web a:1 can be reached again"]
 
@@ -116,7 +119,7 @@ def test_one_that_works_after_its_rest(setting):
     setting.pool.connect_failed(one, "refused")
     setting.wait(FIRST_REST)
     setting.pool.connected(one)
-    assert one.failures == 0
+    assert one.refusals == 0
     assert setting.picks() == set(setting.endpoints)
 
 

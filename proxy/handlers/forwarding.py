@@ -1,0 +1,366 @@
+"""One exchange on its way to an endpoint and back.
+
+The hot path is one synchronous call: pick, take an idle connection, write. Something is waited for only
+when it must be: a connection to be opened, a place at an endpoint. The rule: another attempt is made only
+where nothing can have been executed twice (RFC 9110 section 9.2.2) and nothing has reached the client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from proxy.errors import UpstreamError
+from proxy.handlers.request_head import request_head
+from proxy.http.body import Body
+from proxy.http.exchange import Exchange, respond
+from proxy.http.prepared import ResponseHead, error_page
+from proxy.tasks import spawn
+from proxy.upstream.answer import AnswerHead
+from proxy.upstream.connect import connect
+from proxy.upstream.endpoint import Endpoint
+from proxy.upstream.h1 import UpstreamConnection
+from proxy.upstream.tunnel import Tunnel
+from proxy.wire.h1 import chunk, last_chunk
+
+if TYPE_CHECKING:
+    from proxy.handlers.reverse_proxy import ReverseProxy
+
+# May be sent again when its fate is unknown (RFC 9110 section 9.2.2).
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+MOST_REPLAYS = 3  # of requests whose kept connection turned out to be closed; then it is a failure
+LATENCY_PART = 0.1  # of a new sample in an endpoint's latency
+BUSY = error_page(503, [(b"Retry-After", b"1")])
+
+
+class Forwarding:
+    """See the module; `Responder`, `BodyReader`, `Waiter` and `Attempt` of the rooms around it."""
+
+    __slots__ = (
+        "_body", "_connecting", "_connection", "_endpoint", "_exchange", "_fresh", "_handler", "_pool",
+        "_relaying", "_replays", "_retries", "_sent_at", "_streaming", "_target", "_tried", "_wait_until")
+
+    def __init__(self, handler: ReverseProxy, exchange: Exchange, target: bytes) -> None:
+        self._handler = handler
+        self._pool = pool = handler.pool
+        self._exchange = exchange
+        self._target = target
+        self._body: Body | None = None
+        self._tried: tuple[Endpoint, ...] = ()
+        self._endpoint: Endpoint | None = None
+        self._connection: UpstreamConnection | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        # Whether the next attempt must not use a kept connection: its endpoint may be closing it this
+        # moment, and what must not be sent twice could then only be lost (LIFECYCLE, "An attempt").
+        self._fresh = exchange.method not in IDEMPOTENT or not (handler.collect or exchange.body_length == 0)
+        self._relaying = False  # octets of a final response have gone to the client
+        self._streaming = False  # octets of the body go to the endpoint as they come
+        self._retries = self._replays = 0
+        self._wait_until = 0.0
+        pool.retry.budget.exchanges += 1
+
+    def body_ready(self, body: Body) -> None:
+        self._body = body
+        self.attempt()
+
+    # Attempts.
+
+    def attempt(self, *, waited: bool = False) -> None:
+        """Send the request to the next endpoint."""
+        exchange = self._exchange
+        pool = self._pool
+        endpoint = pool.pick(exchange, self._tried, waited=waited)
+        if endpoint is None:
+            self._none_left()
+            return
+        exchange.attempts += 1
+        exchange.endpoint = endpoint.name
+        endpoint.in_flight += 1
+        if endpoint.most and endpoint.in_flight >= endpoint.most:
+            pool.full.add(endpoint)
+        self._endpoint = endpoint
+        now = exchange.started
+        if exchange.timings is not None or exchange.attempts > 1 or self._body is not None or pool.timed:
+            now = monotonic()
+        connection = None if self._fresh else endpoint.take_idle(now)
+        if connection is None:
+            self._connecting = spawn(exchange.loop, self._connect(endpoint))
+        else:
+            self._send(connection, now)
+
+    def _none_left(self) -> None:
+        """Wait for one if the pool lets us, and if nothing of the request can have been executed so far."""
+        exchange, queue = self._exchange, self._pool.queue
+        if queue is not None and not self._retries:
+            self._tried = ()
+            if not self._wait_until:
+                self._wait_until = monotonic() + queue.timeout
+            if queue.put(self, self._wait_until):
+                return
+        if self._tried:
+            self._pool.complain("", "every endpoint was tried")
+            exchange.refuse(502)
+        else:
+            respond(exchange, BUSY)
+
+    def turn(self) -> None:
+        self.attempt(waited=True)
+
+    def overdue(self) -> None:
+        respond(self._exchange, BUSY)
+
+    async def _connect(self, endpoint: Endpoint) -> None:
+        pool = self._pool
+        try:
+            connection = await connect(pool, endpoint)
+        except UpstreamError as error:
+            self._connecting = None
+            if not error.ours:
+                pool.connect_failed(endpoint, error.reason)
+            self.answer_failed(error, received=False)
+            return
+        self._connecting = None
+        connection.spare = self._fresh
+        if endpoint.refusals:
+            pool.connected(endpoint)
+        self._send(connection, monotonic())
+
+    def _send(self, connection: UpstreamConnection, now: float) -> None:
+        exchange = self._exchange
+        self._connection = connection
+        self._sent_at = now
+        if exchange.timings is not None:
+            exchange.timings[:] = [now]  # of the attempt that was answered
+        body = self._body
+        head = request_head(exchange, self._target, body, self._handler.strip_prefix)
+        head_only = exchange.method == b"HEAD"
+        if body is not None or exchange.body_length == 0:
+            connection.send(self, head, body, now, head_only=head_only)
+            limit = self._pool.retry.timeout
+            if limit is not None and self._may_repeat("timeout"):
+                connection.deadline = min(connection.deadline, now + limit)
+        else:
+            connection.send_open(self, head, now, head_only=head_only)
+            if exchange.headers.expect:
+                exchange.await_body(self)  # until the endpoint says 100, or the client loses patience
+            else:
+                self._read_body()
+
+    def _leave(self) -> None:
+        """The current attempt is over, in whatever way."""
+        self._connection = None
+        endpoint, self._endpoint = self._endpoint, None
+        if endpoint is not None:
+            endpoint.in_flight -= 1
+            if endpoint.most:
+                self._pool.freed(endpoint)
+
+    # The response, called by the connection.
+
+    def answer_whole(self, head: AnswerHead, body: bytes) -> None:
+        exchange = self._exchange
+        endpoint = self._endpoint
+        if endpoint is not None:
+            if self._is_refused(endpoint, head):
+                return
+            self._connection = self._endpoint = None
+            endpoint.in_flight -= 1
+        marked = self._marked(head, endpoint) if head.names_endpoint or self._pool.sticky else head
+        exchange.respond(marked, body)
+        if endpoint is not None and endpoint.most:
+            self._pool.freed(endpoint)
+
+    def _is_refused(self, endpoint: Endpoint, head: AnswerHead) -> bool:
+        """Note how the endpoint answered; whether another one is asked instead."""
+        exchange = self._exchange
+        endpoint.answers += 1
+        if exchange.timings is not None:
+            exchange.timings.append(monotonic())
+        if self._pool.timed:
+            sample = monotonic() - self._sent_at
+            known = endpoint.latency
+            endpoint.latency = known + LATENCY_PART * (sample - known) if known else sample
+        if head.status < 500:
+            if endpoint.failures:
+                endpoint.failures = 0
+            return False
+        self._pool.answered_badly(endpoint, head.status)
+        if head.status not in self._pool.retry.statuses or not self._retry_elsewhere(str(head.status)):
+            return False
+        connection = self._connection
+        self._try_elsewhere(endpoint, f"HTTP {head.status}")
+        if connection is not None and connection.is_busy():
+            connection.discard()
+        self.attempt()
+        return True
+
+    def _marked(self, head: AnswerHead, endpoint: Endpoint | None) -> ResponseHead:
+        """The head with the address that the client asked for, not the endpoint's, and the sticky cookie."""
+        exchange, sticky = self._exchange, self._pool.sticky
+        scheme, host = exchange.peer.origin_for(exchange.headers, exchange.host)
+        marked: ResponseHead = head
+        if head.names_endpoint:
+            marked = self._pool.disguise.rewrite(head, scheme, host)
+        if sticky is None or endpoint is None or sticky.find(exchange) is endpoint:
+            return marked
+        lines = marked.lines + sticky.line(endpoint, https=scheme == b"https")
+        return ResponseHead(marked.status, lines, marked.length, dated=marked.dated)
+
+    def answer_head(self, head: AnswerHead, data: bytes) -> None:
+        exchange, endpoint = self._exchange, self._endpoint
+        if endpoint is not None and self._is_refused(endpoint, head):
+            return
+        self._relaying = True
+        stream = head.stream or not self._handler.keep_up
+        marked = self._marked(head, endpoint) if head.names_endpoint or self._pool.sticky else head
+        exchange.start(marked, data, stream=stream)
+
+    def answer_data(self, data: bytes) -> None:
+        self._exchange.write(data)
+
+    def answer_end(self, trailers: bytes) -> None:
+        self._leave()
+        if trailers and self._pool.disguise.sees(trailers):
+            trailers = b""
+        self._exchange.finish(trailers)
+
+    def answer_interim(self, head: AnswerHead) -> None:
+        exchange = self._exchange
+        if head.status != 100:
+            lines = self._marked(head, None).lines if head.names_endpoint else head.lines
+            exchange.interim(lines)
+        elif exchange.headers.expect and exchange.body_length != 0 and not (self._streaming or self._body):
+            self._read_body()  # which tells the client to go on; once, however often the endpoint says so
+
+    def answer_upgrade(self, head: AnswerHead, surplus: bytes) -> None:
+        """A 101: only for a protocol that this client offered (RFC 9110 section 7.8)."""
+        exchange = self._exchange
+        connection = self._connection
+        offered = {protocol.strip().lower() for protocol in exchange.upgrade_offer.split(b",")}
+        if connection is None or not head.upgrade or head.upgrade not in offered:
+            if connection is not None:
+                connection.discard()
+            self.answer_failed(UpstreamError("head", "a 101 that nobody asked for"), received=True)
+            return
+        self._relaying = True
+        marked = self._marked(head, self._endpoint) if head.names_endpoint or self._pool.sticky else head
+        lines = marked.lines + b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % head.upgrade
+        exchange.responder = None
+        tunnel = Tunnel(exchange, exchange.upgrade(lines), connection.transport, self._pool.timeouts.tunnel,
+                        self._pool.wheel, self._leave)
+        if surplus:
+            tunnel.endpoint.data_received(surplus)
+        early = exchange.take_surplus()
+        if early:
+            tunnel.client.data_received(early)
+
+    # Failures.
+
+    def answer_failed(self, error: UpstreamError, *, received: bool) -> None:
+        exchange, pool = self._exchange, self._pool
+        endpoint, connection = self._endpoint, self._connection
+        stale = connection is not None and connection.reused and not received and error.status == 502
+        if endpoint is not None and not (stale or error.unsent or error.ours):
+            pool.failed(endpoint, f"{error.phase}: {error.reason}")
+        if self._relaying:
+            pool.complain(exchange.endpoint, f"cut a response short: {error.reason}")
+            self._leave()
+            exchange.abort()
+        elif endpoint is not None and self._goes_on(endpoint, error, stale=stale):
+            self.attempt()
+        else:
+            self._leave()
+            pool.complain(exchange.endpoint, f"failed: {error.phase}: {error.reason}")
+            exchange.refuse(error.status)
+
+    def _goes_on(self, endpoint: Endpoint, error: UpstreamError, *, stale: bool) -> bool:
+        """Whether there is another attempt; the current one is left then."""
+        if self._streaming or error.ours:
+            return False
+        if stale and self._is_repeatable() and self._replays < MOST_REPLAYS:
+            # The endpoint closed what we kept while the request was on its way: no failure of anybody.
+            self._replays += 1
+            self._fresh = True
+            self._leave()
+            return True
+        if error.unsent:
+            if "connect" not in self._pool.retry.on:
+                return False
+            if not self._pool.queue and len(self._tried) + 1 >= len(self._pool.endpoints):
+                return False
+        elif not self._retry_elsewhere("timeout" if error.status == 504 else "reset"):
+            return False
+        self._try_elsewhere(endpoint, f"{error.phase}: {error.reason}", retry=not error.unsent)
+        return True
+
+    def _retry_elsewhere(self, why: str) -> bool:
+        """Whether another endpoint shall do what this one may have begun; counts as a retry if so."""
+        return self._may_repeat(why) and self._pool.retry.budget.take()
+
+    def _may_repeat(self, why: str) -> bool:
+        endpoint, retry = self._endpoint, self._pool.retry
+        if self._streaming or why not in retry.on or self._retries >= retry.attempts or endpoint is None:
+            return False
+        return self._is_repeatable() and self._pool.has_other((*self._tried, endpoint))
+
+    def _is_repeatable(self) -> bool:
+        """Executing it twice is the same as once, by its method or because its client sees to it."""
+        exchange = self._exchange
+        return exchange.method in IDEMPOTENT or exchange.headers.get(b"idempotency-key") is not None
+
+    def _try_elsewhere(self, endpoint: Endpoint, why: str, *, retry: bool = True) -> None:
+        """Leave this attempt for another one."""
+        exchange = self._exchange
+        self._retries += retry
+        self._tried += (endpoint,)
+        if exchange.trail is None:
+            exchange.trail = []
+        exchange.trail.append((endpoint.name, why, monotonic()))
+        self._leave()
+
+    # The client, called by the exchange.
+
+    def pause(self) -> None:
+        if self._connection is not None:
+            self._connection.pause()
+
+    def resume(self) -> None:
+        if self._connection is not None:
+            self._connection.resume()
+
+    def client_gone(self) -> None:
+        """Stop the work upstream: the connection is closed, which a WSGI server notices."""
+        connection = self._connection
+        if self._wait_until and self._pool.queue is not None:
+            self._pool.queue.remove(self)
+        self._leave()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            self._connecting = None
+        if connection is not None:
+            connection.discard()
+
+    # The request's body, when it is streamed.
+
+    def _read_body(self) -> None:
+        self._streaming = True
+        self._exchange.read_body(self)
+
+    def body_data(self, data: bytes) -> None:
+        self._streaming = True
+        connection = self._connection
+        if connection is not None:
+            connection.send_data(chunk(data) if self._exchange.body_length is None else data)
+
+    def body_end(self, trailers: bytes) -> None:
+        if self._connection is not None:
+            self._connection.send_end(last_chunk(trailers) if self._exchange.body_length is None else b"")
+
+    def endpoint_slow(self) -> None:
+        if self._body is None and self._exchange.body_length != 0:
+            self._exchange.pause_body()
+
+    def endpoint_fast(self) -> None:
+        if self._body is None and self._exchange.body_length != 0:
+            self._exchange.resume_body()

@@ -1,0 +1,50 @@
+"""From the configuration of a pool to the pool."""
+
+from __future__ import annotations
+
+import asyncio
+
+from proxy.balancing import make_strategy
+from proxy.clock import DeadlineWheel
+from proxy.config.schema import Config, EndpointConfig, PoolConfig
+from proxy.upstream.ejection import Ejection
+from proxy.upstream.endpoint import Endpoint
+from proxy.upstream.idle import IdleLimit
+from proxy.upstream.pool import Pool
+from proxy.upstream.queue import Queue
+from proxy.upstream.retry import NO_RETRY, Retry
+from proxy.upstream.rules import PoolRules, PoolTimeouts
+from proxy.upstream.sticky import Sticky
+
+
+def build_pool(name: str, config: Config, loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel) -> Pool:
+    """The pool of that name; connects to nothing."""
+    pool, timeouts = config.pools[name], config.timeouts
+    endpoints = [_endpoint(item, pool, config.workers) for item in pool.endpoints]
+    strategy = make_strategy(pool.strategy, pool.hash_key)
+    return Pool(name, endpoints, strategy, PoolTimeouts(
+        connect=timeouts.connect, response_head=timeouts.response_head, response_body=timeouts.response_body,
+        tunnel=timeouts.tunnel), _rules(name, pool, config), loop, wheel)
+
+
+def _endpoint(item: EndpointConfig, pool: PoolConfig, workers: int) -> Endpoint:
+    address = item.address
+    host, port = (address.path, None) if address.path is not None else (address.host, address.port)
+    # Workers do not know of each other what they have in flight: each gets its part of the limit.
+    most = 0 if item.max_connections is None else max(1, item.max_connections // workers)
+    return Endpoint(
+        str(address), host, port, item.weight, IdleLimit(pool.idle_connections.timeout),
+        pool.idle_connections.max, most=most, priority=item.priority or int(item.backup))
+
+
+def _rules(name: str, pool: PoolConfig, config: Config) -> PoolRules:
+    eject, retry, queue, sticky = pool.ejection, pool.retry, pool.queue, pool.sticky
+    return PoolRules(
+        ejection=None if eject is None else Ejection(
+            eject.failures, eject.window, eject.duration, eject.rate),
+        retry=NO_RETRY if retry is None else Retry(retry.attempts, retry.on, retry.budget, retry.timeout),
+        queue=None if queue is None else Queue(queue.size, queue.timeout),
+        sticky=None if sticky is None else Sticky(
+            sticky.cookie, sticky.secret or "", name, max_age=sticky.max_age, secure=sticky.secure),
+        slow_start=pool.slow_start, timed=pool.strategy == "least_time" or ":" in pool.strategy,
+        public={host.lower() for route in config.routes for host in route.match.host})

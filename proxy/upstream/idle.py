@@ -1,0 +1,46 @@
+"""How long an idle connection is good for: learned from the endpoint, so that it is never used near its end.
+
+A server closes what is idle after a time of its own (gunicorn 2 s, uvicorn 5 s, nginx 75 s). Who sends a
+request at that very moment loses it. The endpoint says when in `Keep-Alive: timeout=` (RFC 2068 section
+19.7.1.1), or shows it: closes at the same age again and again. A worker that is recycled closes at any
+age; that teaches nothing.
+"""
+
+from __future__ import annotations
+
+PART = 0.75       # of the endpoint's time; the rest is for its clock's grain and the way there
+AGREE = 1.25      # times the youngest that the oldest of closes may be to count as one timeout
+ENOUGH = 3        # closes that agree
+SHORTEST = 0.25   # seconds; a tick of the wheel. Below it nothing would ever be reused
+
+
+class IdleLimit:
+    """Seconds that a connection of one endpoint may be idle and still be used.
+
+    Args:
+        most: as configured.
+    """
+
+    __slots__ = ("_ages", "_most", "seconds")
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+        self._ages: list[float] = []
+        self.seconds = most
+
+    def anew(self) -> IdleLimit:
+        """For another endpoint of the same configuration."""
+        return IdleLimit(self._most)
+
+    def told(self, seconds: float) -> None:
+        """The endpoint said how long it keeps an idle connection."""
+        self._settle(seconds)
+
+    def closed_at(self, age: float) -> None:
+        """The endpoint closed a connection that had been idle for so long."""
+        self._ages = [*self._ages[1 - ENOUGH:], age]
+        if len(self._ages) == ENOUGH and max(self._ages) <= AGREE * min(self._ages):
+            self._settle(min(self._ages))
+
+    def _settle(self, seconds: float) -> None:
+        self.seconds = min(self._most, max(PART * seconds, SHORTEST))

@@ -1,0 +1,74 @@
+"""A cookie that brings a client back to its endpoint.
+
+The cookie's value is a keyed hash of the endpoint's name: nobody can read an address out of it, or make one
+that leads to an endpoint of his choice, and every worker, restart and reload knows it again, because
+nothing is stored. A client whose endpoint is gone gets another one, and that one's cookie.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable
+from pathlib import Path
+
+from proxy.balancing.keys import cookie_finder
+from proxy.http.exchange import Exchange
+from proxy.upstream.endpoint import Endpoint
+
+MACHINE_ID = Path("/etc/machine-id")  # machine-id(5): secret from the network, the same after a restart
+
+
+class Sticky:
+    """The cookie of one pool.
+
+    Args:
+        cookie: its name.
+        secret: what the values depend on; the same on all machines that share clients. Empty: derived
+            from this machine's id.
+        pool: the pool's name.
+        max_age: seconds that browsers keep it; None: until they are closed.
+        secure: whether it is for https alone; None: if the client came by https.
+    """
+
+    __slots__ = ("_cookie", "_find", "_key", "_max_age", "_of", "_secure")
+
+    def __init__(self, cookie: str, secret: str, pool: str, *, max_age: float | None = None,
+                 secure: bool | None = None) -> None:
+        self._cookie = cookie.encode()
+        self._find = cookie_finder(self._cookie)
+        material = secret or _machine_id()
+        self._key = hmac.digest(material.encode(), b"sticky " + pool.encode(), hashlib.sha256)
+        self._max_age = b"" if max_age is None else b"; Max-Age=%d" % int(max_age)
+        self._secure = secure
+        self._of: dict[bytes, Endpoint] = {}
+
+    def rebuild(self, endpoints: Iterable[Endpoint]) -> None:
+        """All endpoints of the pool, whatever their standing."""
+        self._of = {self.value(endpoint): endpoint for endpoint in endpoints}
+
+    def value(self, endpoint: Endpoint) -> bytes:
+        digest = hmac.digest(self._key, endpoint.name.encode(), hashlib.sha256)
+        return urlsafe_b64encode(digest[:15])  # 20 characters, none of them padding
+
+    def find(self, exchange: Exchange) -> Endpoint | None:
+        """The endpoint that the client's cookie names, if there still is one."""
+        cookies = exchange.headers.get(b"cookie")
+        if cookies is None:
+            return None
+        value = self._find(cookies)
+        return None if value is None else self._of.get(value)
+
+    def line(self, endpoint: Endpoint, *, https: bool) -> bytes:
+        """The field line that sets it. Lax: it must come along when a link leads here from elsewhere."""
+        secure = https if self._secure is None else self._secure
+        return b"Set-Cookie: %b=%b; Path=/%b; HttpOnly; SameSite=Lax%b\r\n" % (
+            self._cookie, self.value(endpoint), self._max_age, b"; Secure" if secure else b"")
+
+
+def _machine_id() -> str:
+    try:
+        return MACHINE_ID.read_text("ascii").strip()
+    except OSError:
+        return "no machine id"  # the values stay opaque, but could be computed by who knows the endpoints
