@@ -17,8 +17,9 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 # From the top down; a room may import from its own line and from those below it.
 LAYERS = (
     {"__main__", "cli", "process", "demo"},
+    {"simulation"},
     {"runtime"},
-    {"handlers", "routing"},
+    {"handlers", "routing", "probing"},
     {"downstream", "upstream"},
     {"observe"},
     {"http", "config"},  # the schema takes the names of strategies from their registry
@@ -30,10 +31,15 @@ DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 STRANGERS = (
     {"downstream", "upstream"},
     {"handlers", "routing"},
+    {"handlers", "probing"},  # who serves traffic is told what the lookout finds out, by messages
+    {"routing", "probing"},
     {"http", "config"},
     {"wire", "balancing"},
     {"process", "demo"},
 )
+
+
+PURE = {"simulation": {"simulation", "balancing", "config"}}  # rooms that may import these alone
 
 
 def tree_of(path):
@@ -70,7 +76,7 @@ def wrong_arrows(path):
         if there == "__version__":
             continue
         up = DEPTH[there] < DEPTH[here]
-        if up or {here, there} in STRANGERS:
+        if up or {here, there} in STRANGERS or there not in PURE.get(here, DEPTH):
             yield f"{path.relative_to(ROOT)}:{line}: {here} imports {name}"
 
 

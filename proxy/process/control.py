@@ -1,14 +1,22 @@
-"""What the supervisor and a worker tell each other: one JSON line `[word, text]` per message.
+"""What the supervisor, its workers and the lookout tell each other: one JSON line `[word, text]` per message.
 
 The rule of this room: nobody waits for the other side. A peer that does not read is dead or stuck,
-and both are noticed elsewhere; the end of the channel is the news that the peer is gone.
+and both are noticed elsewhere; the end of the channel is the news that the peer is gone. What a
+peer has no room for is kept here until it has, but of what is said about one thing only the last.
 
-supervisor -> worker   drain   stop accepting, finish what runs, end
-                       stop    end at once
-                       reopen  reopen the log files
+supervisor -> worker   drain      stop accepting, finish what runs, end
+                       stop       end at once
+                       reopen     reopen the log files
+                       health     an endpoint is up or down (see news.py)
+                       addresses  what an endpoint's name stands for now
 worker -> supervisor   ready      accepting connections
                        failed     about to end because of `text`
                        draining   was asked by a signal to end: start a successor
+
+supervisor -> lookout  drain, stop, reopen
+lookout -> supervisor  health, addresses
+                       known      all that must be known before anything is served has been told
+                       failed
 """
 
 from __future__ import annotations
@@ -36,6 +44,8 @@ class Channel:
         sock.setblocking(False)
         self._sock = sock
         self._unread = b""
+        self._begun = b""  # the rest of a line
+        self._unsent: dict[tuple[str, str], bytes] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_message: Callable[[str, str], None] = unheard
         self._on_end: Callable[[], None] = unnoticed
@@ -51,12 +61,31 @@ class Channel:
         self._on_message = on_message
         self._on_end = on_end
         loop.add_reader(self._sock, self.read)
+        self._flush()
 
-    def send(self, word: str, text: str = "") -> None:
+    def send(self, word: str, text: str = "", about: str = "") -> None:
+        """Say something, now or when there is room; if that was not said yet, it replaces what was to be
+        said by the same word about the same thing.
+        """
+        self._unsent[word, about] = json.dumps([word, text]).encode() + b"\n"
+        self._flush()
+
+    def _flush(self) -> None:
+        """Send what there is room for; have it tried again once there is more."""
         try:
-            self._sock.send(json.dumps([word, text]).encode() + b"\n")
-        except OSError:
-            pass  # gone, or so stuck that its buffer is full
+            while self._begun or self._unsent:
+                if not self._begun:
+                    self._begun = self._unsent.pop(next(iter(self._unsent)))
+                self._begun = self._begun[self._sock.send(self._begun) :]
+        except BlockingIOError:
+            if self._loop is not None:
+                self._loop.add_writer(self._sock, self._flush)
+            return
+        except OSError:  # the peer is gone
+            self._begun = b""
+            self._unsent.clear()
+        if self._loop is not None:
+            self._loop.remove_writer(self._sock)
 
     def read(self) -> None:
         """Take what has arrived."""
@@ -77,6 +106,7 @@ class Channel:
     def _stop_listening(self) -> None:
         if self._loop is not None:
             self._loop.remove_reader(self._sock)
+            self._loop.remove_writer(self._sock)
             self._loop = None
 
     def close(self) -> None:

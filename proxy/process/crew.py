@@ -1,7 +1,8 @@
-"""What the supervisor knows of its workers, and how long it waits before it replaces one.
+"""What the supervisor knows of its children, and how long it waits before it replaces one.
 
-A slot is a place for one worker, with listening sockets of its own. A worker that dies is replaced
-at once, one that keeps dying ever more slowly, so that a defect cannot keep a CPU busy with starts.
+A slot is a place for one of them: a worker, with listening sockets of its own, or the lookout. Who
+dies is replaced at once, who keeps dying ever more slowly, so that a defect cannot keep a CPU busy
+with starts.
 """
 
 from __future__ import annotations
@@ -16,18 +17,24 @@ LONGEST_PAUSE = 5.0  # ... up to this
 
 
 class Slot:
-    """A place for one worker, and how its workers fared."""
+    """A place for one child, and how those that had it fared.
 
-    __slots__ = ("deaths", "number", "timer", "worker")
+    Args:
+        kind: `worker` or `lookout`; for messages too.
+        number: of the worker, from 0.
+    """
 
-    def __init__(self, number: int) -> None:
+    __slots__ = ("child", "deaths", "kind", "number", "timer")
+
+    def __init__(self, kind: str, number: int = 0) -> None:
+        self.kind = kind
         self.number = number
-        self.worker: WorkerProcess | None = None
+        self.child: Child | None = None
         self.deaths = 0  # in a row
         self.timer: asyncio.TimerHandle | None = None
 
     def serves(self) -> bool:
-        return self.worker is not None and self.worker.ready_at is not None
+        return self.child is not None and self.child.ready_at is not None
 
     def death(self, served: float | None) -> float:
         """Note one, `served` seconds after it was ready (None: it never was); how long to wait now."""
@@ -44,8 +51,12 @@ class Slot:
             self.timer = None
 
 
-class WorkerProcess:
-    """One worker, from its fork until it is reaped."""
+class Child:
+    """One process of ours, from its fork until it is reaped.
+
+    Attributes:
+        ready_at: since when a worker serves, or the lookout knows all that it must.
+    """
 
     __slots__ = ("channel", "complaint", "leaving", "pid", "ready_at", "slot")
 

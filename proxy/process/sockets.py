@@ -102,6 +102,12 @@ class ListeningSockets:
                     sock.close()
         return self.slots[slot]
 
+    def keep_none(self) -> None:
+        """The same in a child that serves nobody."""
+        for bound in self.slots:
+            for _, sock in bound:
+                sock.close()
+
     def close(self) -> None:
         """Close everything in this process and remove the socket files."""
         for bound in self.slots:

@@ -1,7 +1,10 @@
-"""The supervisor: binds the listening sockets, keeps a worker in every slot, passes signals on.
+"""The supervisor: binds the listening sockets, keeps a child in every slot, passes signals and news on.
 
 The rule of this room: it must outlive whatever it starts, so it does as little as can be. Callbacks
 on a stock event loop; no task, no traffic, nothing that waits.
+
+Where endpoints are probed or their names looked up a lookout does that, and the workers start once
+it knows all that it must. Its death changes nothing of what is known; another goes on from there.
 
 A worker that was asked to leave by a SIGTERM of its own has its successor in the slot while it
 still drains: the slot's listening socket must never be without somebody who accepts.
@@ -20,9 +23,11 @@ import sys
 from proxy import descriptors
 from proxy.config.schema import Config
 from proxy.observe import logs
-from proxy.process.control import channel_pair
-from proxy.process.crew import Slot, WorkerProcess
+from proxy.process import news
+from proxy.process.control import Channel, channel_pair
+from proxy.process.crew import Child, Slot
 from proxy.process.fork import describe_end, fork_child
+from proxy.process.lookout import needs_lookout, run_lookout
 from proxy.process.sockets import CannotListen, ListeningSockets
 from proxy.process.worker import PlaneFactory, choose_loop, run_worker
 
@@ -62,7 +67,7 @@ def start_log(config: Config) -> None:
 
 
 class Supervisor:
-    """Owns the sockets and the workers.
+    """Owns the sockets, the workers and the lookout.
 
     Raises:
         CannotListen: an address cannot be bound.
@@ -72,8 +77,11 @@ class Supervisor:
     def __init__(self, config: Config, plane_factory: PlaneFactory, file: str) -> None:
         self._config = config
         self._plane_factory = plane_factory
-        self._slots = [Slot(number) for number in range(config.workers)]
-        self._workers: dict[int, WorkerProcess] = {}
+        self._slots = [Slot("worker", number) for number in range(config.workers)]
+        self._lookout = Slot("lookout") if needs_lookout(config) else None
+        self._children: dict[int, Child] = {}
+        self._news = news.News()
+        self._opened = False  # workers have been started
         self._ever_served = False
         self._announced = False
         self._ending = False
@@ -97,8 +105,10 @@ class Supervisor:
             self._watch_signals()
             if warning := descriptors.shortage(self._config.limits.connections):
                 LOG.warning(warning)
-            for slot in self._slots:
-                self._loop.call_soon(self._fill, slot)
+            if self._lookout is None:
+                self._loop.call_soon(self._open)
+            else:
+                self._loop.call_soon(self._fill, self._lookout)
             self._loop.run_until_complete(self._ended)
         finally:
             self._sockets.close()
@@ -106,49 +116,74 @@ class Supervisor:
 
     # Starting
 
+    def _open(self) -> None:
+        """Start the workers; their replacements come by themselves."""
+        if not self._opened and not self._ending:
+            self._opened = True
+            for slot in self._slots:
+                self._fill(slot)
+
     def _fill(self, slot: Slot) -> None:
-        """Put a new worker into a slot."""
+        """Put a new process into a slot."""
         slot.forget_timer()
         if self._ending:
             return
         try:
-            slot.worker = self._start_worker(slot)
+            slot.child = self._start(slot)
         except OSError as error:
-            self._lost(slot, None, f"a worker could not be started: {error}")
+            self._lost(slot, None, f"a {slot.kind} could not be started: {error}")
 
-    def _start_worker(self, slot: Slot) -> WorkerProcess:
+    def _start(self, slot: Slot) -> Child:
         ours, theirs = channel_pair()
 
-        def become_worker() -> int:
+        def become() -> int:
             self._selector.close()
-            # Left open in this child, our ends would hide our death from the other workers.
+            # Left open in this child, our ends would hide our death from the others.
             ours.abandon()
-            for other in self._workers.values():
+            for other in self._children.values():
                 other.channel.abandon()
-            sockets = self._sockets.keep_only(slot.number)
-            return run_worker(self._config, sockets, theirs, self._plane_factory, self._new_loop)
+            return self._live(slot, theirs)
 
         try:
-            worker = WorkerProcess(fork_child(become_worker), slot, ours)
+            child = Child(fork_child(become), slot, ours)
         except OSError:
             ours.close()
             raise
         finally:
             theirs.close()
-        self._workers[worker.pid] = worker
-        ours.listen(self._loop, functools.partial(self._told, worker))
-        return worker
+        self._children[child.pid] = child
+        ours.listen(self._loop, functools.partial(self._told, child))
+        return child
 
-    def _told(self, worker: WorkerProcess, word: str, text: str) -> None:
+    def _live(self, slot: Slot, channel: Channel) -> int:
+        """What a child does with its life; it has our memory, so that it need not be told what is known."""
+        if slot is self._lookout:
+            self._sockets.keep_none()
+            return run_lookout(self._config, channel, self._new_loop, self._news)
+        sockets = self._sockets.keep_only(slot.number)
+        return run_worker(self._config, sockets, channel, self._plane_factory, self._new_loop, self._news)
+
+    def _told(self, child: Child, word: str, text: str) -> None:
         match word:
             case "ready":
-                worker.ready_at = self._loop.time()
+                child.ready_at = self._loop.time()
                 self._ever_served = True
                 self._announce()
+            case "known":
+                child.ready_at = self._loop.time()
+                self._open()
             case "failed":
-                worker.complaint = text
+                child.complaint = text
             case "draining":
-                self._let_go(worker)
+                self._let_go(child)
+            case news.HEALTH | news.ADDRESSES:
+                self._pass_on(word, text)
+
+    def _pass_on(self, word: str, text: str) -> None:
+        about = self._news.note(word, text)
+        for child in self._children.values():
+            if child.slot is not self._lookout:
+                child.channel.send(word, text, about)
 
     def _announce(self) -> None:
         """The ready line, once every slot has a worker that serves."""
@@ -159,9 +194,9 @@ class Supervisor:
         workers = "1 worker" if count == 1 else f"{count} workers"
         say(f"ready: {', '.join(self._sockets.urls)} ({workers}, pid {os.getpid()})")
 
-    # Losing workers
+    # Losing children
 
-    def _let_go(self, worker: WorkerProcess) -> None:
+    def _let_go(self, worker: Child) -> None:
         if self._ending or worker.leaving:
             return
         LOG.info("worker %d was asked to end and drains; another takes its place", worker.pid)
@@ -171,31 +206,37 @@ class Supervisor:
 
     def _reap(self) -> None:
         """SIGCHLD: one signal may stand for several deaths."""
-        for worker in list(self._workers.values()):
-            pid, status = os.waitpid(worker.pid, os.WNOHANG)
+        for child in list(self._children.values()):
+            pid, status = os.waitpid(child.pid, os.WNOHANG)
             if pid:
-                self._gone(worker, status)
+                self._gone(child, status)
 
-    def _gone(self, worker: WorkerProcess, status: int) -> None:
-        worker.channel.read()  # its last words may still lie there
-        worker.channel.close()
-        del self._workers[worker.pid]
-        if not self._ending and not worker.leaving:
-            worker.slot.worker = None
-            reason = worker.complaint or describe_end(status)
-            self._lost(worker.slot, worker.served(self._loop.time()), f"worker {worker.pid}: {reason}")
-        elif self._ending:
+    def _gone(self, child: Child, status: int) -> None:
+        child.channel.read()  # its last words may still lie there
+        child.channel.close()
+        del self._children[child.pid]
+        if self._ending:
             self._finish()
+        elif not child.leaving:
+            slot = child.slot
+            slot.child = None
+            reason = f"{slot.kind} {child.pid}: {child.complaint or describe_end(status)}"
+            self._lost(slot, child.served(self._loop.time()), reason)
 
     def _lost(self, slot: Slot, served: float | None, reason: str) -> None:
         """Nobody wanted this death: have the slot filled again, or give up a start that failed."""
         pause = slot.death(served)
-        if not self._ever_served and all(slot.deaths for slot in self._slots):
+        if self._has_failed():
             self._failure = CannotStart(f"cannot start: {reason}")
             self._end("stop", STOP_GRACE)
             return
         LOG.error("%s; another takes its place %s", reason, f"in {pause:g} s" if pause else "now")
         slot.timer = self._loop.call_later(pause, self._fill, slot)
+
+    def _has_failed(self) -> bool:
+        """Whether everybody died of whom the start must wait now: the lookout, then all the workers."""
+        awaited = self._slots if self._opened else [self._lookout]
+        return not self._ever_served and all(slot is not None and slot.deaths for slot in awaited)
 
     # Signals
 
@@ -210,8 +251,8 @@ class Supervisor:
 
     def _reopen_logs(self) -> None:
         logs.reopen()
-        for worker in self._workers.values():
-            worker.channel.send("reopen")
+        for child in self._children.values():
+            child.channel.send("reopen")
 
     def _not_yet(self, name: str) -> None:
         LOG.warning("%s is ignored: reload comes in a later release; stop and start instead", name)
@@ -227,26 +268,26 @@ class Supervisor:
     # Ending
 
     def _end(self, word: str, seconds: float) -> None:
-        """Tell all workers, and kill who has not ended in so many seconds."""
+        """Tell all children, and kill who has not ended in so many seconds."""
         self._ending = True
-        for slot in self._slots:
+        for slot in (*self._slots, *([] if self._lookout is None else [self._lookout])):
             slot.forget_timer()
         self._sockets.close()  # the workers have theirs until they have heard
-        for worker in self._workers.values():
-            worker.channel.send(word)
-            self._kill_after(worker, seconds)
+        for child in self._children.values():
+            child.channel.send(word)
+            self._kill_after(child, seconds)
         self._finish()
 
-    def _kill_after(self, worker: WorkerProcess, seconds: float) -> None:
-        self._loop.call_later(seconds, self._kill, worker)
+    def _kill_after(self, child: Child, seconds: float) -> None:
+        self._loop.call_later(seconds, self._kill, child)
 
-    def _kill(self, worker: WorkerProcess) -> None:
-        if self._workers.get(worker.pid) is worker:  # not reaped, so the pid is still its own
-            LOG.error("worker %d does not end: killed", worker.pid)
-            os.kill(worker.pid, signal.SIGKILL)
+    def _kill(self, child: Child) -> None:
+        if self._children.get(child.pid) is child:  # not reaped, so the pid is still its own
+            LOG.error("%s %d does not end: killed", child.slot.kind, child.pid)
+            os.kill(child.pid, signal.SIGKILL)
 
     def _finish(self) -> None:
-        if self._workers or self._ended.done():
+        if self._children or self._ended.done():
             return
         if self._failure is not None:
             self._ended.set_exception(self._failure)

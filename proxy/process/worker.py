@@ -11,11 +11,12 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from proxy.config.schema import Config
 from proxy.observe import logs
+from proxy.process import news
 from proxy.process.control import Channel
 from proxy.process.sockets import Bound
 
@@ -32,6 +33,9 @@ class Plane(Protocol):
 
     async def drain(self, seconds: float) -> None:
         """Accept no more, let what runs finish for so long, close the rest."""
+
+    def told(self, word: str, text: str) -> None:
+        """The lookout has found out something about an endpoint, see `news.py`."""
 
     def reopen_logs(self) -> None:
         """The log files were moved away."""
@@ -61,11 +65,19 @@ def run_worker(
     channel: Channel,
     plane_factory: PlaneFactory,
     new_loop: LoopFactory,
+    known: Iterable[tuple[str, str]],
 ) -> int:
-    """The whole life of a worker; returns its exit status."""
+    """The whole life of a worker; returns its exit status. `known` are the news so far."""
     worker = Worker(config, channel, plane_factory)
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(worker.live(sockets))
+        return runner.run(worker.live(sockets, known))
+
+
+def confess(channel: Channel, error: Exception) -> None:
+    """Log why this process ends, and tell the supervisor."""
+    # Where a file or an address is to blame the message says all, and the traceback nothing.
+    LOG.error("ends because of an error", exc_info=None if isinstance(error, OSError) else error)
+    channel.send("failed", logs.escape(f"{type(error).__name__}: {error}"[:1000]))
 
 
 class Worker:
@@ -79,27 +91,28 @@ class Worker:
         self._told_to_drain = asyncio.Event()
         self._life: asyncio.Task[int] | None = None
 
-    async def live(self, sockets: Sequence[Bound]) -> int:
+    async def live(self, sockets: Sequence[Bound], known: Iterable[tuple[str, str]]) -> int:
         loop = asyncio.get_running_loop()
         self._life = asyncio.current_task()
         self._channel.listen(loop, self._told, self._orphaned)
         loop.add_signal_handler(signal.SIGTERM, self._leave)
         try:
-            await self._serve(loop, sockets)
+            await self._serve(loop, sockets, known)
         except asyncio.CancelledError:
             return 0  # `stop`
         except Exception as error:
-            # Where a file or an address is to blame the message says all, and the traceback nothing.
-            LOG.error("ends because of an error", exc_info=not isinstance(error, OSError))
-            self._channel.send("failed", logs.escape(f"{type(error).__name__}: {error}"[:1000]))
+            confess(self._channel, error)
             return 1
         finally:
             if self._plane is not None:
                 await self._plane.close()
         return 0
 
-    async def _serve(self, loop: asyncio.AbstractEventLoop, sockets: Sequence[Bound]) -> None:
+    async def _serve(self, loop: asyncio.AbstractEventLoop, sockets: Sequence[Bound],
+                     known: Iterable[tuple[str, str]]) -> None:
         self._plane = self._plane_factory(self._config, loop)
+        for word, text in known:
+            self._plane.told(word, text)
         await self._plane.start(sockets)
         self._channel.send("ready")
         await self._told_to_drain.wait()
@@ -113,6 +126,8 @@ class Worker:
                 self._life.cancel()
             case "reopen":
                 self._reopen()
+            case news.HEALTH | news.ADDRESSES if self._plane is not None:
+                self._plane.told(word, text)
 
     def _reopen(self) -> None:
         logs.reopen()

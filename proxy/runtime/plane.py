@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import socket
 from collections.abc import Iterable
 
@@ -70,6 +71,16 @@ class DataPlane:
         """Accept no more, finish what runs within `seconds`, close the rest."""
         await asyncio.gather(*(listener.drain(seconds) for listener in self._listeners))
         await self.close()
+
+    def told(self, word: str, text: str) -> None:
+        """Pass on what was found out about an endpoint (the texts are in `process.news`)."""
+        told = json.loads(text)
+        pool = self._runtime.pools[told["pool"]]
+        match word:
+            case "health":
+                pool.probe_told(told["endpoint"], up=told["up"], why=told["why"])
+            case "addresses":
+                pool.addresses_told(told["endpoint"], told["addresses"])
 
     def reopen_logs(self) -> None:
         if self._log is not None:

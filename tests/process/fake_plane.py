@@ -4,6 +4,7 @@ python -m tests.process.fake_plane FILE [KIND]
 """
 
 import asyncio
+import json
 import os
 import socket
 import sys
@@ -19,6 +20,7 @@ class FakePlane:
         self.idle = asyncio.Event()
         self.idle.set()
         self.reopened = 0
+        self.news = []
 
     async def start(self, sockets):
         for _, sock in sockets:
@@ -37,6 +39,8 @@ class FakePlane:
             self.held -= 1
             if not self.held:
                 self.idle.set()
+        if line == b"news\n":
+            writer.write(b"%s\n" % json.dumps(self.news).encode())
         writer.write(b"%d %d\n" % (os.getpid(), self.reopened))
         await writer.drain()
         writer.close()
@@ -48,6 +52,9 @@ class FakePlane:
             await asyncio.wait_for(self.idle.wait(), seconds)
         except TimeoutError:
             pass
+
+    def told(self, word, text):
+        self.news.append([word, json.loads(text)])
 
     def reopen_logs(self):
         self.reopened += 1

@@ -28,6 +28,9 @@ class Plane:
         if self.slow:
             await asyncio.Event().wait()
 
+    def told(self, word, text):
+        self.calls.append(f"{word} {text}")
+
     def reopen_logs(self):
         self.calls.append("reopen")
 
@@ -38,14 +41,14 @@ class Plane:
 class Supervised:
     """A worker in this process, and the supervisor's end of its channel."""
 
-    def __init__(self, **options):
+    def __init__(self, known=(), **options):
         self.calls = []
         self.heard = asyncio.Queue()
         self.channel, theirs = channel_pair()
         self.theirs = theirs
         worker = Worker(CONFIG, theirs, lambda config, loop: Plane(self.calls, **options))
         self.channel.listen(asyncio.get_running_loop(), lambda *message: self.heard.put_nowait(message))
-        self.life = asyncio.create_task(worker.live([]))
+        self.life = asyncio.create_task(worker.live([], known))
 
     async def hears(self):
         return await asyncio.wait_for(self.heard.get(), 5)
@@ -75,6 +78,16 @@ async def test_a_worker_serves_drains_and_ends(start):
     worker.channel.send("drain")
     assert await worker.status() == 0
     assert worker.calls == ["start", "reopen", "drain 12.5", "close"]
+
+
+async def test_what_is_known_is_told_before_the_plane_starts_and_what_is_new_after(start):
+    worker = await start(known=[("health", "a"), ("addresses", "b")])
+    assert await worker.hears() == ("ready", "")
+    worker.channel.send("health", "c")
+    worker.channel.send("addresses", "d")
+    worker.channel.send("drain")
+    assert await worker.status() == 0
+    assert worker.calls[:5] == ["health a", "addresses b", "start", "health c", "addresses d"]
 
 
 async def test_stop_cuts_a_drain_short(start):

@@ -1,0 +1,110 @@
+"""The lookout: one process per machine that finds out which endpoints work and where they are.
+
+The rule of this room: it serves nobody, so nothing waits for it but the start: the workers begin
+once it has said `known`. It ends with its supervisor, at `stop` and at `drain` alike, and when one
+of its watchers fails: another lookout then goes on from what this one has told.
+
+A process of its own, because the supervisor must neither fail nor be busy, and what it forks would
+inherit the sockets of probes that are under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from proxy.config.schema import Config
+from proxy.observe import logs
+from proxy.process import news
+from proxy.process.control import Channel
+from proxy.process.worker import LoopFactory, confess
+
+
+class Watcher(Protocol):
+    """Finds out one kind of thing for as long as it runs."""
+
+    async def run(self) -> None:
+        """Watch, without an end."""
+
+    async def known(self) -> None:
+        """Until all has been told that must be known before anything is served."""
+
+
+def needs_lookout(config: Config) -> bool:
+    return has_checks(config) or has_names(config)
+
+
+def has_checks(config: Config) -> bool:
+    return any(pool.health_check is not None for pool in config.pools.values())
+
+
+def has_names(config: Config) -> bool:
+    return any(endpoint.resolve for pool in config.pools.values() for endpoint in pool.endpoints)
+
+
+def run_lookout(config: Config, channel: Channel, new_loop: LoopFactory, known: news.News) -> int:
+    """The whole life of a lookout; returns its exit status. `known` is what an earlier one has told."""
+    lookout = Lookout(channel)
+    # The loop stays open: closing it waits for threads that look up names, and the process ends anyway.
+    return new_loop().run_until_complete(lookout.live(lambda: make_watchers(config, channel, known)))
+
+
+def make_watchers(config: Config, channel: Channel, known: news.News) -> list[Watcher]:
+    """Those that the configuration asks for. Only here is imported what they stand on: aiohttp takes a
+    quarter of a second and 20 MB.
+    """
+    watchers: list[Watcher] = []
+    if has_checks(config):
+        from proxy.probing.prober import HealthWatcher, Place
+
+        def tell_health(place: Place, up: bool, why: str) -> None:
+            channel.send(news.HEALTH, news.health(*place, up=up, why=why), " ".join(place))
+
+        last = {Place(pool, endpoint): up for pool, endpoint, up in known.health()}
+        watchers.append(HealthWatcher(config, tell_health, last))
+    if has_names(config):
+        from proxy.probing.names import NameWatcher
+
+        def tell_addresses(pool: str, endpoint: str, found: list[str]) -> None:
+            channel.send(news.ADDRESSES, news.addresses(pool, endpoint, found), f"{pool} {endpoint}")
+
+        watchers.append(NameWatcher(config, tell_addresses))
+    return watchers
+
+
+class Lookout:
+    """Between the supervisor's words and the watchers."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._life: asyncio.Task[int] | None = None
+
+    async def live(self, make: Callable[[], Sequence[Watcher]]) -> int:
+        self._life = asyncio.current_task()
+        self._channel.listen(asyncio.get_running_loop(), self._told, self._end)
+        try:
+            watchers = make()
+            await asyncio.gather(self._announce(watchers), *(watcher.run() for watcher in watchers))
+        except asyncio.CancelledError:
+            return 0  # told to, or the supervisor is gone
+        except Exception as error:
+            confess(self._channel, error)
+            return 1
+        return 0
+
+    async def _announce(self, watchers: Sequence[Watcher]) -> None:
+        for watcher in watchers:
+            await watcher.known()
+        self._channel.send("known")
+
+    def _told(self, word: str, text: str) -> None:
+        match word:
+            case "drain" | "stop":
+                self._end()
+            case "reopen":
+                logs.reopen()
+
+    def _end(self) -> None:
+        if self._life is not None:
+            self._life.cancel()

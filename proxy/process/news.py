@@ -1,0 +1,49 @@
+"""What the lookout finds out about endpoints, on its way to the workers; `text` is JSON once more.
+
+    health     {"pool": "web", "endpoint": "127.0.0.1:8001", "up": false, "why": "HTTP 500 in 12 ms"}
+    addresses  {"pool": "web", "endpoint": "app.internal:8000", "addresses": ["10.0.0.1:8000"]}
+
+The rule of this room: of each endpoint only the last is of interest. The supervisor keeps it, so that
+a worker that starts knows all before it serves, and so does a lookout that takes another's place.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+HEALTH = "health"
+ADDRESSES = "addresses"
+
+
+def health(pool: str, endpoint: str, *, up: bool, why: str) -> str:
+    return json.dumps({"pool": pool, "endpoint": endpoint, "up": up, "why": why})
+
+
+def addresses(pool: str, endpoint: str, found: list[str]) -> str:
+    return json.dumps({"pool": pool, "endpoint": endpoint, "addresses": found})
+
+
+class News:
+    """The last that was told, by word, pool and endpoint."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, str], str] = {}
+
+    def note(self, word: str, text: str) -> str:
+        """Keep it; returns whom it is about."""
+        told = json.loads(text)
+        about = f"{told['pool']} {told['endpoint']}"
+        self._last[word, about] = text
+        return about
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """(word, text) of all of them."""
+        return ((word, text) for (word, _), text in self._last.items())
+
+    def health(self) -> Iterator[tuple[str, str, bool]]:
+        """(pool, endpoint, whether it is up) of those that were probed."""
+        for word, text in self:
+            if word == HEALTH:
+                told = json.loads(text)
+                yield told["pool"], told["endpoint"], told["up"]
