@@ -12,7 +12,9 @@ file holds, and no word of a library reaches the user. The path of a file:
                  them; forms.py: shorter ways to write; units.py, address.py: how durations, sizes,
                  shares and addresses look)
     decode.py    plain values to models; pydantic's errors to ours
-    checks.py    what only more than one key together can tell; warn.py: what is hardly meant
+    checks.py    what only more than one key together can tell (pool_checks.py: of a pool,
+                 own_strategy.py: of a strategy of the user's own; plain.py: how they read values);
+                 warn.py: what is hardly meant
     editor.py    the JSON Schema
     wording.py   how messages show values and suggest names (yaml_wording.py: YAML's own)
 

@@ -36,7 +36,7 @@ def decode(document: Document, folder: Path) -> Config:
             config = Config.model_validate(data, context=folder)
         except ValidationError as error:
             errors += translate(error, document)
-        errors += [document.error(loc, message) for loc, message in check(data)]
+        errors += [document.error(loc, message) for loc, message in check(data, folder)]
     elif data is not BROKEN:
         errors.append(document.error((), _no_mapping(data)))
     if errors or config is None:

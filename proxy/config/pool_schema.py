@@ -44,7 +44,7 @@ class HealthCheck(Model):
     path: Annotated[str, ProbePath()] = Field("/", description="What is asked for, query included.")
     method: Annotated[str, Method()] = Field("GET", description="The request's method.")
     host: Annotated[str | None, HostField()] = Field(
-        None, description="The Host that is sent; null: the endpoint's address."
+        None, description="Host that is sent, and TLS's server name; null: the endpoint's address."
     )
     proto: Annotated[str, OneOf(("https", "http"), "a scheme")] = Field(
         "https", description="X-Forwarded-Proto that is sent, so that no application redirects to https."
@@ -72,11 +72,11 @@ class HealthCheck(Model):
 class Ejection(Model):
     """Takes an endpoint out for a while because real traffic failed on it."""
 
-    failures: Annotated[int, Whole(1, 10_000)] = Field(3, description="Failures in the window that eject.")
-    window: Seconds = coded("10s", "How far back failures count.")
-    duration: Seconds = coded("10s", "How long it stays out at first; longer each time it fails again.")
+    failures: Annotated[int, Whole(1, 10_000)] = Field(3, description="Failures in a row that eject.")
+    window: Seconds = coded("10s", "How long a failure counts.")
+    duration: Seconds = coded("10s", "How long it stays out at first; longer each further time.")
     rate: Annotated[float, Percent("1%", "100%")] = coded(
-        "50%", "Share of 5xx answers above that of the pool's others that ejects."
+        "50%", "By how much its share of 5xx answers must exceed that of the others to eject it."
     )
 
 
@@ -110,7 +110,7 @@ class Sticky(Model):
 
     cookie: Annotated[str, CookieName()] = Field("lb", description="The cookie's name.")
     secret: Annotated[str | None, Secret()] = Field(
-        None, repr=False, description="Signs cookies; proxies of one site need the same. null: made up."
+        None, repr=False, description="What cookies are made of; one for all proxies of a site. null: machine-id(5)."
     )
     max_age: Annotated[float | None, Duration("1s", optional=True)] = coded(
         None, "How long browsers keep the cookie; null: until they are closed."

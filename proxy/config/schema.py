@@ -126,11 +126,11 @@ class EndpointConfig(Model):
         "http", description="What the endpoint speaks."
     )
     max_connections: Annotated[int | None, Whole(1, 1_000_000, optional=True)] = Field(
-        None, description="Connections in use at once, in each worker; null: no limit."
+        None, description="Connections in use at once, shared out among the workers; null: no limit."
     )
-    backup: Bool = Field(False, description="Whether it is asked only when no other can be: priority 1.")
+    backup: Bool = Field(False, description="Whether it is asked only while the others are down: priority 1.")
     priority: Annotated[int, Whole(0, 100), AfterValidator(_or_backup)] = Field(
-        0, validate_default=True, description="Of those that are available the lowest numbers are asked."
+        0, validate_default=True, description="Lower numbers first, higher ones while all of those are down."
     )
     resolve: Bool = Field(
         False, description="Whether the host's name stands for every address it has, and is asked for again."

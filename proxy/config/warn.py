@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proxy.config.checks import Finding
+from proxy.config.plain import Finding
 from proxy.config.schema import Config, Match, RouteConfig
 from proxy.config.wording import key_path, quoted
 

@@ -70,6 +70,59 @@ def test_what_does(read, route):
     assert read(f"{TOP}- {route}").routes[0].name == "route 1"
 
 
+@pytest.mark.parametrize(
+    "pool, error",
+    [
+        ("hash_key: client", "hash_key: means nothing beside round_robin; it is for strategy: "),
+        ("hash_key: path, strategy: ip_hash", "hash_key: means nothing beside ip_hash"),
+        ("health_check: {type: tcp, path: /}", "health_check.path: means nothing beside type: tcp"),
+        ("health_check: {method: HEAD, body: ok}", "health_check.body: an answer to HEAD has no body"),
+        (
+            "endpoints: [{address: 127.0.0.1:1, resolve: true}]",
+            "endpoints[0].resolve: '127.0.0.1' is an IP address, not a name; leave the key out",
+        ),
+        ("endpoints: [{address: '[::1]:1', resolve: '${YES}'}]", "'::1' is an IP address, not a name"),
+        ("endpoints: [{address: unix:/a, resolve: true}]", "a Unix socket has no name to resolve"),
+        (
+            "endpoints: [a:1, {address: b:1, backup: true, priority: 2}]",
+            "endpoints[1].priority: means nothing beside backup: true, which is priority 1",
+        ),
+        (
+            "endpoints: [{address: a:1, backup: true}, {address: b:1, backup: '${YES}'}]",
+            "endpoints: every endpoint is a backup; one at least must be what the others stand in for",
+        ),
+    ],
+)
+def test_what_does_not_go_together_in_a_pool(errors_of, pool, error):
+    endpoints = "" if "endpoints" in pool else ", endpoints: [a:1]"
+    text = f"listen: a:1\npools: {{web: {{{pool}{endpoints}}}}}\nroutes: [{{reverse_proxy: web}}]"
+    (line,) = errors_of(text, {"YES": "true"})
+    assert line.startswith("config.yaml:2:")
+    assert error in line
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        "queue: {}, endpoints: [a:1]",
+        "health_check: {type: tcp, interval: 1s, tls: true, host: a.example}, endpoints: [a:1]",
+        "health_check: {method: HEAD}, endpoints: [a:1]",
+        "endpoints: [a:1, {address: b:1, backup: true}]",
+        "endpoints: [{address: a:1, priority: 1}]",
+        "endpoints: [{address: a:1, backup: false, priority: 0}]",
+        "endpoints: [{address: app.internal:1, resolve: true}, {address: '[::1]:1', resolve: false}]",
+    ],
+)
+def test_what_does_in_a_pool(read, pool):
+    assert read(f"listen: a:1\npools: {{web: {{{pool}}}}}\nroutes: [{{reverse_proxy: web}}]").pools["web"]
+
+
+def test_a_strategy_that_is_none_says_nothing_about_other_keys(errors_of):
+    pool = "{strategy: consistent_hsh, hash_key: path, endpoints: [a:1]}"
+    (line,) = errors_of(f"listen: a:1\npools: {{web: {pool}}}\nroutes: [{{reverse_proxy: web}}]")
+    assert "pools.web.strategy: 'consistent_hsh' is not a strategy" in line
+
+
 def test_names_of_pools(errors_of):
     lines = errors_of(
         'listen: a:1\npools: {" ": {endpoints: [a:1]}, "a\\nb": {endpoints: [a:1]}}\nroutes: [{respond: {}}]'

@@ -1,5 +1,8 @@
 import pytest
 
+from proxy.balancing import STRATEGIES
+from proxy.config.wording import choices
+
 ROUTES = "routes: [{respond: {}}]\n"
 
 
@@ -33,8 +36,8 @@ limits:
         ),
         at(4, 3, "timeouts.connect: 5 is not a duration; did you mean 5s? (250ms, 5s, 1m, 1h)"),
         at(
-            7, 5, "pools.web.strategy: 'roundrobin' is not a strategy; did you mean 'round_robin'? "
-            "(round_robin, least_connections, ip_hash, random_two)",
+            7, 5, "pools.web.strategy: 'roundrobin' is not a strategy; did you mean 'round_robin'?"
+            f"{choices(STRATEGIES)}, or package.module:Class",
         ),
         at(8, 5, "pools.web.endpoints: an empty list; give at least one"),
         at(10, 5, "routes[0].reverse_proxy: 'wbe' is not a pool; did you mean 'web'? (web)"),
@@ -81,7 +84,7 @@ limits:
         ("buffers: {directory: file}", "' is a file"),
         ("buffers: {directory: ~/tmp}", "'~' has no meaning here"),
         ("pools: [web]", "a list is not a mapping"),
-        ("pools: {web: }", "an empty value is not a mapping (strategy:, endpoints:, idle_connections:)"),
+        ("pools: {web: }", "an empty value is not a mapping (strategy:, hash_key:, slow_start:, "),
         ("pools: {web: {endpoints: }}", "an empty value is not a list"),
         ("pools: {web: {endpoints: [{}]}}", "address: is missing; host:port, [::1]:port or unix:/path."),
         ("pools: {web: {endpoints: [8001]}}", "8001 is not an address; did you mean 127.0.0.1:8001?"),
@@ -90,7 +93,7 @@ limits:
         ("pools: {web: {endpoints: [{address: a:1, weight: 0}]}}", "0 is out of range (1 to 1000)"),
         (
             "pools: {web: {endpoints: [{address: a:1, wieght: 1}]}}",
-            "did you mean 'weight'? (address, weight, protocol)",
+            "did you mean 'weight'? (address, weight, protocol, max_connections, backup, priority, resolve)",
         ),
         ("pools: {web: {endpoints: [a:1], idle_connections: 5}}", "5 is not a mapping (max:, timeout:)"),
         ("admin: {address: a:1}", "admin: not in this release yet; leave the key out"),
@@ -105,21 +108,74 @@ def test_what_is_wrong_with_a_value(errors_of, line, error):
 @pytest.mark.parametrize(
     "keys, error",
     [
-        ("health_check: {path: /}", "pools.web.health_check"),
-        ("ejection: {failures: 3}", "pools.web.ejection"),
-        ("retry: {attempts: 2}", "pools.web.retry"),
-        ("queue: {size: 1}", "pools.web.queue"),
-        ("sticky: {cookie: lb}", "pools.web.sticky"),
-        ("app: {wsgi: 'a:b'}", "pools.web.app"),
-        ("endpoints: [{address: a:1, max_connections: 1}]", "pools.web.endpoints[0].max_connections"),
-        ("endpoints: [{address: a:1, backup: true}]", "pools.web.endpoints[0].backup"),
-        ("endpoints: [{address: a:1, resolve: true}]", "pools.web.endpoints[0].resolve"),
+        ("hash_key: ip", "hash_key: 'ip' is not a key to hash (client, path, query:NAME, "),
+        ("hash_key: cookies:a", "hash_key: 'cookies:a' is not a key to hash"),
+        ("hash_key: 'query:'", "hash_key: 'query:' is not a key to hash; did you mean 'query:NAME'?"),
+        ("hash_key: 'header:X Y'", "hash_key: 'header:X Y' names no header; 'X Y' is not a header's name"),
+        ("hash_key: 'cookie:'", "hash_key: 'cookie:' names no cookie; '' is not a cookie's name"),
+        ("slow_start: 30", "slow_start: 30 is not a duration; did you mean 30s?"),
+        ("health_check: true", "health_check: true is not a mapping (type:, path:, "),
+        ("health_check: /health", "health_check: '/health' is not a mapping (type:, path:, "),
+        ("health_check: {type: https}", "'https' is not a type of check; did you mean 'http'? (http, tcp)"),
+        ("health_check: {path: health}", "path: 'health' is not a path; did you mean '/health'? (/health)"),
+        ("health_check: {path: http://a/}", "path: 'http://a/' is not a path; did you mean"),
+        ("health_check: {path: '/a b'}", "path: '/a b' has ' ' in it, which no path has"),
+        ('health_check: {path: "/a\\r\\nX: y"}', r"has '\r' in it, which no path has"),
+        ("health_check: {method: get}", "method: 'get' is not a method; did you mean 'GET'?"),
+        ("health_check: {host: '*.a.example'}", "host: '*.a.example' is not one host"),
+        ("health_check: {host: 'http://a.example'}", "is not a host; did you mean 'a.example'?"),
+        ("health_check: {host: ''}", "host: '' is not a host"),
+        ("health_check: {proto: h2}", "proto: 'h2' is not a scheme (https, http)"),
+        ("health_check: {headers: {host: a}}", "headers.host: 'host' has a key of its own: host"),
+        ("health_check: {headers: {TE: a}}", "headers.TE: the proxy sets 'TE' itself; leave it out"),
+        ('health_check: {headers: {X: "a\\nb"}}', "which a header cannot carry"),
+        ("health_check: {status: 2xx}", "status: '2xx' is not a range of statuses (200, 200-399 or 200,204"),
+        ("health_check: {status: 399-200}", "status: '399-200' is not a range of statuses"),
+        ("health_check: {status: [200, 600]}", "status: 600 is not a range of statuses"),
+        ("health_check: {status: [200, [204]]}", "status: a list is not a range of statuses"),
+        ("health_check: {status: []}", "status: an empty list; give at least one (200, "),
+        ("health_check: {status: '200,'}", "status: '200,' is not a range of statuses"),
+        ("health_check: {body: ''}", "body: is empty, and every body has that in it"),
+        ("health_check: {body: '~('}", "body: '~(' is not a regular expression"),
+        ("health_check: {interval: 5}", "interval: 5 is not a duration; did you mean 5s?"),
+        ("health_check: {rise: 0}", "rise: 0 is out of range (1 to 100)"),
+        ("health_check: {start: up}", "start: 'up' is not a way to start (checked, optimistic)"),
+        ("health_check: {tls: {verify: true}}", "tls: a mapping is not true or false"),
+        ("health_check: {pth: /}", "health_check.pth: 'pth' is not a key here; did you mean 'path'?"),
+        ("ejection: true", "ejection: true is not a mapping (failures:, window:, duration:, rate:)"),
+        ("ejection: {rate: 50}", "rate: 50 is not a percentage; did you mean 50%? (20%)"),
+        ("ejection: {rate: 0.5}", "rate: 0.5 is not a percentage (20%)"),
+        ("ejection: {rate: 50 %}", "rate: '50 %' is not a percentage; did you mean 50%?"),
+        ("ejection: {rate: 0%}", "rate: '0%' is out of range (1% to 100%)"),
+        ("ejection: {rate: true}", "rate: true is not a percentage (20%)"),
+        ("retry: {attempts: -1}", "attempts: -1 is out of range (0 to 100)"),
+        ("retry: {on: [timeouts]}", "on[0]: 'timeouts' is not a failure; did you mean 'timeout'? (connect, "),
+        ("retry: {on: [404]}", "on[0]: 404 is not a failure (connect, reset, timeout, '500 to 599')"),
+        ("retry: {on: [true]}", "on[0]: true is not a failure"),
+        ("retry: {on: [null]}", "on[0]: an empty value is not a failure"),
+        ("retry: {on: []}", "on: an empty list matches nothing; leave the key out"),
+        ("retry: {budget: 1001%}", "budget: '1001%' is out of range (0% to 1000%)"),
+        ("queue: 100", "queue: 100 is not a mapping (size:, timeout:)"),
+        ("queue: {size: 0}", "size: 0 is out of range (1 to 1000000)"),
+        ("sticky: lb", "sticky: 'lb' is not a mapping (cookie:, secret:, max_age:, secure:)"),
+        ("sticky: {cookie: a b}", "cookie: 'a b' is not a cookie's name (letters, digits, '-' and '_')"),
+        ("sticky: {cookie: ''}", "cookie: '' is not a cookie's name"),
+        ("sticky: {secret: ''}", "secret: a secret is text that is not empty, as from ${SECRET}"),
+        ("sticky: {secret: [hush]}", "secret: a secret is text that is not empty, as from ${SECRET}"),
+        ("sticky: {max_age: 0s}", "max_age: '0s' is out of range (1s to 3650d)"),
+        ("sticky: {secure: auto}", "secure: 'auto' is not true or false"),
+        ("endpoints: [{address: a:1, max_connections: 0}]", "max_connections: 0 is out of range (1 to "),
+        ("endpoints: [{address: a:1, backup: yes}]", "'yes' is not true or false; did you mean true?"),
+        ("endpoints: [{address: a:1, priority: 101}]", "priority: 101 is out of range (0 to 100)"),
+        ("app: {wsgi: 'a:b'}", "pools.web.app: not in this release yet; leave the key out"),
     ],
 )
-def test_what_is_not_in_this_release(errors_of, keys, error):
+def test_what_is_wrong_with_a_pool(errors_of, keys, error):
     endpoints = "" if "endpoints" in keys else ", endpoints: [a:1]"
-    (only,) = errors_of(f"pools: {{web: {{{keys}{endpoints}}}}}\nlisten: a:1\n{ROUTES}")
-    assert only.endswith(f": {error}: not in this release yet; leave the key out")
+    strategy = "strategy: consistent_hash, " if "hash_key" in keys else ""
+    (only,) = errors_of(f"pools: {{web: {{{strategy}{keys}{endpoints}}}}}\nlisten: a:1\n{ROUTES}")
+    assert only.startswith("config.yaml:1:")
+    assert error in only
 
 
 def test_uwsgi_is_not_in_this_release(errors_of):

@@ -27,9 +27,15 @@ pools:
     strategy: round_robin
     endpoints:
       - 127.0.0.1:8001
-      - {address: 127.0.0.1:8002, weight: 2, backup: false}
+      - {address: 127.0.0.1:8002, weight: 2, backup: false, max_connections: null, priority: 2}
       - {address: unix:/run/web.sock, protocol: http}
+      - {address: app.internal:8000, resolve: true, max_connections: 100}
+    slow_start: 30s
+    health_check: {path: /up, host: a.example, headers: {X: 1}, status: 200-299, body: null, rise: 2}
     ejection: false
+    retry: {attempts: 2, "on": [connect, 502, "504"], budget: 20%, timeout: null}
+    queue: {size: 100, timeout: 5s}
+    sticky: {cookie: lb, secret: null, max_age: 1h, secure: null}
     idle_connections: {max: 64, timeout: 30s}
 routes:
   - match: {host: www.example.com, path: /static/*, header: {X-A: 1, X-B: true}, query: {q: '~^a'}}
@@ -45,6 +51,7 @@ routes:
 
 
 def faults(text):
+    """What the schema refuses. PyYAML follows YAML 1.1, where a plain `on` is true: hence its quotes."""
     return list(VALIDATOR.iter_errors(yaml.safe_load(text)))
 
 
@@ -64,6 +71,9 @@ def test_what_loads_is_valid(read):
     [
         "listen: {address: a:1}\nworkers: ${N}\nlimits: {headers: '${N:-5}', request_body: '${N}'}",
         "listen: '${A}'\naccess_log: false\ntimeouts:\npools:\nerror_log:",
+        "listen: a:1\npools: {a: {endpoints: ['a:1'], strategy: 'own.rule:Mine', ejection: {rate: '${A}'}}}",
+        "listen: a:1\npools: {a: {endpoints: ['a:1'], health_check: '${A}', retry: '${A}', queue: }}",
+        "listen: a:1\npools: {a: {endpoints: ['a:1'], health_check: {status: [200, 300-399]}}}",
         "listen: [{address: '${A}', tls: null}]\ntimeouts: {send: '${A}'}\nadmin: false",
     ],
 )
@@ -81,10 +91,25 @@ def test_short_forms_references_and_empty_sections_are_valid(keys):
         ("127.0.0.1:8001", "http://127.0.0.1:8001"),
         ("weight: 2", "weight: 1001"),
         ("weight: 2", "wieght: 2"),
-        ("backup: false", "backup: true"),
+        ("backup: false", "backup: 1"),
+        ("priority: 2", "priority: high"),
+        ("resolve: true", "resolve: 30s"),
+        ("slow_start: 30s", "slow_start: 30"),
+        ("path: /up", "path: up"),
+        ("status: 200-299", "status: 2xx"),
+        ("status: 200-299", "status: [99]"),
+        ("rise: 2", "rise: 0"),
+        ("health_check: {", "health_checks: {"),
+        ('"on": [connect', '"on": [refused'),
+        ("502, ", "404, "),
+        ("budget: 20%", "budget: 0.2"),
+        ("queue: {size: 100", "queue: {size: 0"),
+        ("sticky: {cookie: lb, ", "sticky: {name: lb, "),
+        ("max_age: 1h, secure", "max_age: 3600, secure"),
+        ("secure: null", "secure: auto"),
         ("protocol: http", "protocol: uwsgi"),
         ("strategy: round_robin", "strategy: roundrobin"),
-        ("ejection: false", "ejection: {failures: 3}"),
+        ("ejection: false", "ejection: true"),
         ("send: 30s", "send: 30"),
         ("send: 30s", "send: 30sec"),
         ("send: 30s", "send: null"),

@@ -25,8 +25,15 @@ pools:
     strategy: random_two
     endpoints:
       - 127.0.0.1:8001
-      - {address: unix:/run/web.sock, weight: 2}
+      - {address: unix:/run/web.sock, weight: 2, backup: true, max_connections: null}
+      - {address: app.internal:80, resolve: true, priority: 1}
+    slow_start: 10s
     idle_connections: {max: 64, timeout: 30s}
+    health_check: {path: /up, host: a.example, headers: {X: b}, status: [200-299, 304], body: ~ok, rise: 2}
+    ejection: {failures: 3, window: 10s, rate: 50%}
+    retry: {attempts: 2, on: [connect, 502], budget: 20%, timeout: null}
+    queue: {size: 100, timeout: 5s}
+    sticky: {cookie: lb, secret: hush, max_age: 1h, secure: null}
   api: {<<: *web, strategy: ip_hash}
 routes:
   - match: {host: [www.example.com, "*.a.example"], path: /static/*, method: GET, client: 10.0.0.0/8}

@@ -32,7 +32,19 @@ def test_defaults(read, good):
         64,
         30,
     )
-    assert (pool.endpoints[0].weight, pool.endpoints[0].protocol) == (1, "http")
+    assert pool.endpoints == [
+        schema.EndpointConfig(
+            address=Address("127.0.0.1", 8001), weight=1, protocol="http", max_connections=None, backup=False,
+            priority=0, resolve=False,
+        )
+    ]  # fmt: skip
+    assert (pool.hash_key, pool.slow_start) == ("client", 0)
+    assert (pool.health_check, pool.queue, pool.sticky) == (None, None, None)
+    assert pool.ejection.model_dump() == {"failures": 3, "window": 10, "duration": 10, "rate": 0.5}
+    assert pool.retry.model_dump() == {
+        "attempts": 2, "on": ["connect", "reset", "timeout", "502", "503", "504"], "budget": 0.2,
+        "timeout": None,
+    }  # fmt: skip
     (route,) = config.routes
     assert (route.name, route.match, route.reverse_proxy) == ("route 1", schema.Match(), "web")
     assert (route.strip_prefix, route.buffer_request, route.buffer_response) == (False, True, True)
@@ -100,6 +112,63 @@ routes:
     assert (api.reverse_proxy, api.limits.request_body) == ("2", 5 << 20)
 
 
+def pool_of(read, keys):
+    pools = f"pools:\n  web:\n    endpoints: [a:1]\n    {keys}\n"
+    return read(f"listen: a:1\n{pools}routes: [{{reverse_proxy: web}}]").pools["web"]
+
+
+def test_options_of_a_pool_in_which_nothing_stands(read):
+    assert pool_of(read, "health_check: {}").health_check.model_dump() == {
+        "type": "http", "path": "/", "method": "GET", "host": None, "proto": "https", "headers": {},
+        "status": [(200, 399)], "body": None, "interval": 5, "down_interval": None, "timeout": 2, "rise": 2,
+        "fall": 3, "start": "checked", "tls": False,
+    }  # fmt: skip
+    assert pool_of(read, "queue: {}").queue.model_dump() == {"size": 100, "timeout": 5}
+    assert pool_of(read, "sticky: {}").sticky.model_dump() == {
+        "cookie": "lb", "secret": None, "max_age": None, "secure": None,
+    }  # fmt: skip
+
+
+def test_options_of_a_pool(read):
+    check = pool_of(
+        read,
+        "health_check: {path: '/up?deep=1', method: HEAD, host: 'Shop.Example:8443', proto: http, tls: true, "
+        "headers: {X-A: 1}, status: '200,204, 300-399', interval: 1s, down_interval: 250ms, rise: 1, "
+        "timeout: 1s, fall: 1, start: optimistic}",
+    ).health_check
+    assert (check.path, check.method, check.proto) == ("/up?deep=1", "HEAD", "http")
+    assert check.host == "shop.example:8443"
+    assert (check.headers, check.status) == ({"X-A": "1"}, [(200, 200), (204, 204), (300, 399)])
+    assert (check.interval, check.down_interval, check.start, check.tls) == (1, 0.25, "optimistic", True)
+    retry = pool_of(read, "retry: {attempts: 0, on: 503, budget: 12.5%, timeout: 3s}").retry
+    assert (retry.attempts, retry.on, retry.budget, retry.timeout) == (0, ["503"], 0.125, 3)
+    sticky = pool_of(read, "sticky: {cookie: shop_lb, secret: hush, max_age: 1h, secure: true}").sticky
+    assert (sticky.cookie, sticky.secret, sticky.max_age, sticky.secure) == ("shop_lb", "hush", 3600, True)
+    assert "hush" not in repr(sticky)
+
+
+@pytest.mark.parametrize("status", ["200", "[200]", "'200'", "200-200"])
+def test_ways_to_write_one_status(read, status):
+    assert pool_of(read, f"health_check: {{status: {status}}}").health_check.status == [(200, 200)]
+
+
+@pytest.mark.parametrize("key", ["health_check", "ejection", "retry", "queue", "sticky"])
+@pytest.mark.parametrize("off", ["false", "'${OFF:-false}'"])
+def test_options_of_a_pool_that_are_off(read, key, off):
+    assert getattr(pool_of(read, f"{key}: {off}"), key) is None
+
+
+@pytest.mark.parametrize("key", ["health_check", "ejection", "retry", "queue", "sticky"])
+def test_an_option_with_nothing_behind_it_is_as_without_its_key(read, key):
+    assert pool_of(read, f"{key}:") == pool_of(read, "slow_start: 0s")
+
+
+def test_a_backup_has_priority_one(read, good):
+    more = "{address: b:1, backup: true}, {address: c:1, priority: 3}"
+    endpoints = read(good.replace("8001", f"8001, {more}")).pools["web"].endpoints
+    assert [endpoint.priority for endpoint in endpoints] == [0, 1, 3]
+
+
 def test_one_item_needs_no_list(read):
     listener = "{address: 127.0.0.1:80}"
     config = read(
@@ -138,6 +207,9 @@ def test_models_are_made_in_python_too(tmp_path):
     assert schema.Limits(request_body=5).request_body == 5
     assert schema.EndpointConfig(address="a.example:80").address == Address("a.example", 80)
     assert schema.StaticConfig(root=tmp_path).root == tmp_path
+    assert schema.EndpointConfig(address="a.example:80", backup=True).priority == 1
+    assert schema.HealthCheck(interval=0.05, status=[(200, 200)]).status == [(200, 200)]
+    assert schema.Retry(on=["502"], budget=0.5).on == ["502"]
     assert schema.Match(client=["10.0.0.0/8"]).client == [ip_network("10.0.0.0/8")]
     config = schema.Config(listen=["127.0.0.1:0"], access_log=None, routes=[{"respond": {}}])
     assert config.access_log is None

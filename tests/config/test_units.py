@@ -1,6 +1,6 @@
 import pytest
 
-from proxy.config.units import duration, size
+from proxy.config.units import duration, percent, size
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,22 @@ def test_what_is_no_size(text):
 def test_half_an_octet_is_none():
     with pytest.raises(ValueError, match="not a whole number of octets"):
         size("0.5")
+
+
+@pytest.mark.parametrize("text, share", [("20%", 0.2), ("0%", 0), ("12.5%", 0.125), ("1000%", 10)])
+def test_shares(text, share):
+    assert percent(text) == share
+
+
+@pytest.mark.parametrize("text, meant", [("20", "20%"), ("20 %", "20%"), ("12.5 %", "12.5%")])
+def test_shares_that_were_nearly_right(text, meant):
+    with pytest.raises(ValueError) as caught:
+        percent(text)
+    assert str(caught.value) == f"is not a percentage; did you mean {meant}? (20%)"
+
+
+@pytest.mark.parametrize("text", ["", "%", "0.2", "-5%", "20%%", "٣%", "20%\n", "9" * 5000 + "%", "nan%"])
+def test_what_is_no_share(text):
+    with pytest.raises(ValueError) as caught:
+        percent(text)
+    assert str(caught.value) == "is not a percentage (20%)"
