@@ -29,7 +29,7 @@ def problem_of(name: str, folder: Path) -> str | None:
     except ValueError as error:
         return _line(error) + (_place(error.__cause__) if error.__cause__ else _other_classes(name))
     except SystemExit as error:  # a program, which ends where it would be imported
-        return f"strategy {name}: cannot import it: it ends with SystemExit{_place(error)}"
+        return f"{name}: cannot import it: it ends with SystemExit{_place(error)}"
     return None
 
 
@@ -42,8 +42,9 @@ def _look_in(folder: Path) -> None:
 
 
 def _line(error: ValueError) -> str:
-    """Its text on one line, without what no terminal shows."""
-    return repr(" ".join(str(error).split())[:LONGEST])[1:-1]
+    """Its text on one line, without what no terminal shows and what the key's path says."""
+    text = str(error).removeprefix("strategy ")
+    return repr(" ".join(text.split())[:LONGEST])[1:-1]
 
 
 def _place(cause: BaseException) -> str:

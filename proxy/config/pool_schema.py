@@ -110,7 +110,7 @@ class Sticky(Model):
 
     cookie: Annotated[str, CookieName()] = Field("lb", description="The cookie's name.")
     secret: Annotated[str | None, Secret()] = Field(
-        None, repr=False, description="What cookies are made of; one for all proxies of a site. null: machine-id(5)."
+        None, repr=False, description="Makes the cookies; proxies of one site share it. null: machine-id(5)."
     )
     max_age: Annotated[float | None, Duration("1s", optional=True)] = coded(
         None, "How long browsers keep the cookie; null: until they are closed."

@@ -115,7 +115,7 @@ def test_its_folders_are_searched_later_too(read, site, module):
 def test_modules_that_cannot_be_imported(error_of, module, text, error):
     module(text)
     message = error_of("own_rule:Mine")
-    assert message.startswith("strategy own_rule:Mine: cannot import ")
+    assert message.startswith("own_rule:Mine: cannot import ")
     assert error in message
     assert message.isprintable()
 
@@ -138,7 +138,7 @@ def test_no_such_module(error_of):
 def test_classes_that_are_no_strategies(error_of, module, name, error):
     module(GOOD)
     message = error_of(f"own_rule:{name}")
-    assert message.startswith(f"strategy own_rule:{name}: ")
+    assert message.startswith(f"own_rule:{name}: ")
     assert error in message
     assert message.count("did you mean") == (name == "Mien")
 
