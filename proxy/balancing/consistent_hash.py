@@ -22,7 +22,7 @@ from proxy.balancing.strategy import Candidate, Request
 
 SLOTS = 1 << 14  # with 10 endpoints a share is true to 2.4 %, with 100 to 8 %
 MOST_RANKED = 1 << 17  # endpoints in remembered rankings, 1 MB
-COUNTED = 8  # endpoints whose load a pick may look at, on average
+COUNTED = 16  # endpoints whose load a pick may look at, on average
 
 
 class ConsistentHash:
@@ -49,7 +49,7 @@ class ConsistentHash:
         self._first: list[Candidate | None] = [None] * SLOTS
         self._rankings: dict[int, tuple[Candidate, ...]] = {}
         self._weights, self._room = room_among(endpoints)
-        self._patience = len(endpoints) // COUNTED
+        self._patience = max(0, len(endpoints) - 1) // COUNTED
         self._due = 0
 
     def pick(self, exchange: Request, tried: Collection[Candidate]) -> Candidate | None:
@@ -70,7 +70,7 @@ class ConsistentHash:
         return self._next(slot)
 
     def _recount(self) -> None:
-        """Add up what is in flight: at each pick for a small pool, for a large one at every (n/8)th.
+        """Add up what is in flight: at each pick for a small pool, for a large one at every (n/16)th.
 
         So the cost of a pick does not grow with the pool, and what was started since is at most an
         eighth of an exchange per endpoint.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
@@ -12,11 +12,20 @@ class FakeEndpoint:
     name: str
     weight: int = 1
     in_flight: int = 0
+    latency: float = 0.0
+
+
+@dataclass
+class FakeTarget:
+    path: bytes = b"/"
+    query: bytes = b""
 
 
 @dataclass
 class FakeExchange:
     client: str = "192.0.2.1"
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    target: FakeTarget = field(default_factory=FakeTarget)
 
 
 def endpoints_of(*weights: int) -> list[FakeEndpoint]:
