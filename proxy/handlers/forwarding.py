@@ -38,8 +38,9 @@ class Forwarding:
     """See the module; `Responder`, `BodyReader`, `Waiter` and `Attempt` of the rooms around it."""
 
     __slots__ = (
-        "_body", "_connecting", "_connection", "_endpoint", "_exchange", "_fresh", "_handler", "_pool",
-        "_relaying", "_replays", "_retries", "_sent_at", "_streaming", "_target", "_tried", "_wait_until")
+        "_body", "_connecting", "_connection", "_endpoint", "_exchange", "_fresh", "_handler", "_once",
+        "_pool", "_relaying", "_replays", "_retries", "_sent_at", "_streaming", "_target", "_tried",
+        "_wait_until")
 
     def __init__(self, handler: ReverseProxy, exchange: Exchange, target: bytes) -> None:
         self._handler = handler
@@ -51,9 +52,10 @@ class Forwarding:
         self._endpoint: Endpoint | None = None
         self._connection: UpstreamConnection | None = None
         self._connecting: asyncio.Task[None] | None = None
-        # Whether the next attempt must not use a kept connection: its endpoint may be closing it this
-        # moment, and what must not be sent twice could then only be lost (LIFECYCLE, "An attempt").
-        self._fresh = exchange.method not in IDEMPOTENT or not (handler.collect or exchange.body_length == 0)
+        # Whether it cannot be sent again should its fate be unknown: then not over a kept connection
+        # that its endpoint may be closing this moment (LIFECYCLE, "An attempt").
+        self._once = exchange.method not in IDEMPOTENT or not (handler.collect or exchange.body_length == 0)
+        self._fresh = False  # the last kept connection was closed already: a new one is to be opened
         self._relaying = False  # octets of a final response have gone to the client
         self._streaming = False  # octets of the body go to the endpoint as they come
         self._retries = self._replays = 0
@@ -70,7 +72,13 @@ class Forwarding:
         """Send the request to the next endpoint."""
         exchange = self._exchange
         pool = self._pool
-        endpoint = pool.pick(exchange, self._tried, waited=waited)
+        now = exchange.started
+        if exchange.timings is not None or exchange.attempts or self._body is not None or pool.timed:
+            now = monotonic()
+        tried = self._tried
+        if now < pool.signs.until:
+            tried = pool.with_leaving(tried, now, once=self._once)
+        endpoint = pool.pick(exchange, tried, waited=waited)
         if endpoint is None:
             self._none_left()
             return
@@ -80,11 +88,12 @@ class Forwarding:
         if endpoint.most and endpoint.in_flight >= endpoint.most:
             pool.full.add(endpoint)
         self._endpoint = endpoint
-        now = exchange.started
-        if exchange.timings is not None or exchange.attempts > 1 or self._body is not None or pool.timed:
-            now = monotonic()
-        connection = None if self._fresh else endpoint.take_idle(now)
+        if self._fresh:
+            connection = None
+        else:
+            connection = endpoint.take_young(now) if self._once else endpoint.take_idle(now)
         if connection is None:
+            endpoint.test(now)
             self._connecting = spawn(exchange.loop, self._connect(endpoint))
         else:
             self._send(connection, now)
@@ -121,7 +130,7 @@ class Forwarding:
             self.answer_failed(error, received=False)
             return
         self._connecting = None
-        connection.spare = self._fresh
+        connection.spare = self._once or self._fresh
         if endpoint.refusals:
             pool.connected(endpoint)
         self._send(connection, monotonic())
@@ -287,7 +296,7 @@ class Forwarding:
         if error.unsent:
             if "connect" not in self._pool.retry.on:
                 return False
-            if not self._pool.queue and len(self._tried) + 1 >= len(self._pool.endpoints):
+            if self._pool.queue is None and len(self._tried) + 1 >= len(self._pool.endpoints):
                 return False
         elif not self._retry_elsewhere("timeout" if error.status == 504 else "reset"):
             return False

@@ -11,12 +11,25 @@ if TYPE_CHECKING:
     from proxy.upstream.h1 import UpstreamConnection
 
 
+CANARIES = 3   # idle connections that are left alone until one sees when they are closed
+LEAVING = 3.0  # seconds; gunicorn serves kept connections for 2 more when it stops, and new ones no more
+
+
 class Order(Enum):
     """What the operator wants of an endpoint."""
 
     READY = "ready"        # to work
     DRAIN = "drain"        # to finish what runs, and to go on with the clients that are stuck to it
     DISABLED = "disabled"  # to finish what runs
+
+
+class Signs:
+    """Until when (monotonic seconds) some endpoint of a pool may be leaving."""
+
+    __slots__ = ("until",)
+
+    def __init__(self) -> None:
+        self.until = 0.0
 
 
 class Endpoint:
@@ -37,6 +50,10 @@ class Endpoint:
         in_flight: exchanges it works on now, in this worker.
         latency: seconds to the response's head, recent ones counting most; 0.0 while nothing is known.
         idle: connections ready for the next exchange, the freshest last.
+        leaving_until: it closes what it used to keep, as servers do that are about to stop; until then
+            (monotonic seconds), or until a new connection is served, most goes elsewhere. 0.0 mostly.
+        tested_until: until then one exchange finds out, over a new connection.
+        signs: of its pool.
 
     Its standing, each part cleared by the pool when it is over:
         order: what the operator wants.
@@ -52,8 +69,9 @@ class Endpoint:
 
     __slots__ = (
         "_most_idle", "answers", "down_until", "ejected_until", "ejections", "errors", "failed_at",
-        "failures", "host", "idle", "idle_limit", "in_flight", "latency", "most", "name", "order", "origin",
-        "port", "priority", "probe_failure", "refusals", "share", "warm_from", "weight")
+        "failures", "host", "idle", "idle_limit", "in_flight", "keeps", "latency", "leaving_until", "most",
+        "name", "order", "origin", "port", "priority", "probe_failure", "refusals", "share", "signs",
+        "tested_until", "warm_from", "weight")
 
     def __init__(self, name: str, host: str, port: int | None, share: int, idle_limit: IdleLimit,
                  most_idle: int, *, most: int = 0, priority: int = 0, origin: str = "") -> None:
@@ -69,6 +87,9 @@ class Endpoint:
         self.idle: list[UpstreamConnection] = []
         self.idle_limit = idle_limit
         self._most_idle = most_idle
+        self.keeps = False
+        self.leaving_until = self.tested_until = 0.0
+        self.signs = Signs()
         self.order = Order.READY
         self.probe_failure = ""
         self.refusals = self.ejections = self.failures = 0
@@ -97,12 +118,52 @@ class Endpoint:
             connection.discard()
         return None
 
+    def take_young(self, now: float) -> UpstreamConnection | None:
+        """The freshest idle connection, if what must not be lost may go over it (LIFECYCLE, "An attempt")."""
+        if not self.idle or now < self.leaving_until:
+            return None
+        age = now - self.idle[-1].idle_since
+        return self.take_idle(now) if self.idle_limit.is_young(age, now) else None
+
+    def lost_idle(self, connection: UpstreamConnection, now: float) -> None:
+        """It closed an idle connection, sooner than it should."""
+        self.forget(connection)
+        self.idle_limit.closed_at(now - connection.idle_since, now)
+        self._leaves(now)
+
+    def will_close(self, now: float) -> None:
+        """A response said so; where others were kept, that is what a server says that stops."""
+        if self.keeps:
+            self._leaves(now)
+
+    def _leaves(self, now: float) -> None:
+        if now >= self.leaving_until:
+            self.leaving_until = self.signs.until = now + LEAVING
+            self.tested_until = 0.0
+
+    def test(self, now: float) -> None:
+        """A new connection is opened: while it seems to leave, no other one until that one has worked."""
+        if now < self.leaving_until:
+            self.tested_until = self.leaving_until
+
     def keep(self, connection: UpstreamConnection) -> bool:
         """Take back a connection after an exchange; False when there are enough, or it shall have no more."""
+        self.keeps = True
+        if self.leaving_until and connection.opened_at > self.leaving_until - LEAVING:
+            self.leaving_until = 0.0  # it has served a new one
         if len(self.idle) >= self._most_idle or self.order is Order.DISABLED:
             return False
         self.idle.append(connection)
         return True
+
+    def make_room(self) -> None:
+        """For a connection that was opened though one was idle: the oldest goes, so that their number stays.
+
+        While it is not known how long the endpoint keeps them, a few are left to show it.
+        """
+        at = 0 if self.idle_limit.known else CANARIES
+        if len(self.idle) > at:
+            self.idle[at].discard()
 
     def forget(self, connection: UpstreamConnection) -> None:
         if connection in self.idle:

@@ -70,9 +70,9 @@ class UpstreamConnection(asyncio.Protocol):
     """One transport to an endpoint."""
 
     __slots__ = (
-        "_attempt", "_body", "_body_at", "_closing_after", "_decoder", "_head_only", "_held", "_idle_since",
+        "_attempt", "_body", "_body_at", "_closing_after", "_decoder", "_head_only", "_held",
         "_interims", "_left", "_memo", "_phase", "_poll", "_sending", "_timeouts", "_wheel", "deadline",
-        "endpoint", "reading", "reused", "spare", "stuffed", "transport")
+        "endpoint", "idle_since", "opened_at", "reading", "reused", "spare", "stuffed", "transport")
 
     transport: asyncio.Transport
 
@@ -89,7 +89,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._phase = IDLE
         self._held = b""
         self._head_only = False
-        self._idle_since = 0.0
+        self.idle_since = 0.0
         self._interims = 0
         self._left = 0
         self._decoder: ChunkedDecoder | None = None
@@ -105,6 +105,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.opened_at = monotonic()
         self._wheel.watch(self)
 
     def is_busy(self) -> bool:
@@ -244,6 +245,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._held = b""
         if head.keep_alive:
             self.endpoint.idle_limit.told(head.keep_alive)
+        if head.close:
+            self.endpoint.will_close(monotonic())
         length = head.length
         if self._head_only or not has_body(head.status):
             length = 0
@@ -317,11 +320,11 @@ class UpstreamConnection(asyncio.Protocol):
         self.reused = True
         if not self.reading:
             self.resume()
-        self._idle_since = now = monotonic()
+        self.idle_since = now = monotonic()
         self.deadline = now + self.endpoint.idle_limit.seconds
-        if self.spare and self.endpoint.idle:
-            self.endpoint.idle[0].discard()  # the oldest one, so that their number stays
-        self.spare = False
+        if self.spare:
+            self.endpoint.make_room()
+            self.spare = False
         if not self.endpoint.keep(self):
             self.discard()
 
@@ -350,10 +353,8 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._wheel.forget(self)
         phase = self._phase
-        if phase == IDLE:
-            self.endpoint.forget(self)
-            if self.reused:
-                self.endpoint.idle_limit.closed_at(monotonic() - self._idle_since)
+        if phase == IDLE and self.reused:
+            self.endpoint.lost_idle(self, monotonic())
         attempt, self._attempt = self._attempt, None
         self._phase = DONE
         self._body = None

@@ -3,7 +3,7 @@
 A server closes what is idle after a time of its own (gunicorn 2 s, uvicorn 5 s, nginx 75 s). Who sends a
 request at that very moment loses it. The endpoint says when in `Keep-Alive: timeout=` (RFC 2068 section
 19.7.1.1), or shows it: closes at the same age again and again. A worker that is recycled closes at any
-age; that teaches nothing.
+age; that teaches nothing about the time, but that the endpoint may be about to leave.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ PART = 0.75       # of the endpoint's time; the rest is for its clock's grain an
 AGREE = 1.25      # times the youngest that the oldest of closes may be to count as one timeout
 ENOUGH = 3        # closes that agree
 SHORTEST = 0.25   # seconds; a tick of the wheel. Below it nothing would ever be reused
+CALM = 10.0       # seconds without a close that was not foreseen, after which the time is relied on
+LONG = 1.0        # seconds that it must be for that
 
 
 class IdleLimit:
@@ -19,14 +21,24 @@ class IdleLimit:
 
     Args:
         most: as configured.
+
+    Attributes:
+        known: the endpoint has told or shown it.
     """
 
-    __slots__ = ("_ages", "_most", "seconds")
+    __slots__ = ("_ages", "_most", "_surprised_at", "known", "seconds")
 
     def __init__(self, most: float) -> None:
         self._most = most
         self._ages: list[float] = []
+        self.known = False
+        self._surprised_at = -CALM
         self.seconds = most
+
+    def is_young(self, age: float, now: float) -> bool:
+        """Whether a connection is so far from its end that even what must not be lost may go over it."""
+        return (self.known and age < self.seconds / 2 and self.seconds >= LONG
+                and now - self._surprised_at >= CALM)
 
     def anew(self) -> IdleLimit:
         """For another endpoint of the same configuration."""
@@ -36,11 +48,13 @@ class IdleLimit:
         """The endpoint said how long it keeps an idle connection."""
         self._settle(seconds)
 
-    def closed_at(self, age: float) -> None:
-        """The endpoint closed a connection that had been idle for so long."""
+    def closed_at(self, age: float, now: float) -> None:
+        """The endpoint closed a connection that had been idle for so long: sooner than we thought."""
+        self._surprised_at = now
         self._ages = [*self._ages[1 - ENOUGH:], age]
         if len(self._ages) == ENOUGH and max(self._ages) <= AGREE * min(self._ages):
             self._settle(min(self._ages))
 
     def _settle(self, seconds: float) -> None:
+        self.known = True
         self.seconds = min(self._most, max(PART * seconds, SHORTEST))

@@ -19,7 +19,7 @@ from proxy.upstream import ejection
 from proxy.upstream.answer import AnswerMemo
 from proxy.upstream.disguise import Disguise
 from proxy.upstream.ejection import Ejection
-from proxy.upstream.endpoint import Endpoint, Order
+from proxy.upstream.endpoint import Endpoint, Order, Signs
 from proxy.upstream.queue import Queue
 from proxy.upstream.rules import PoolRules, PoolTimeouts
 from proxy.upstream.sticky import Sticky
@@ -36,6 +36,7 @@ class Pool:
 
     Attributes:
         full: endpoints at their limit.
+        signs: whether one of them may be leaving.
         panic: no endpoint is available, so all that might still work are tried.
     """
 
@@ -56,6 +57,7 @@ class Pool:
         self.memo = AnswerMemo(self.disguise)
         self.full: set[Endpoint] = set()
         self.panic = False
+        self.signs = Signs()
         self._active: list[Endpoint] = []
         self._complaints = 0
         self._next_second = self._next_fade = 0.0
@@ -91,6 +93,16 @@ class Pool:
         left = [e for e in self.endpoints if e not in avoid and (
             e.is_available() or (tried and e.order is Order.READY and not e.probe_failure))]
         return min(left, key=_last_to_try, default=None)
+
+    def with_leaving(self, tried: tuple[Endpoint, ...], now: float, *, once: bool) -> tuple[Endpoint, ...]:
+        """`tried` and who seems about to leave, as long as others are there.
+
+        Args:
+            once: the exchange cannot be sent again; another one may find out whether the endpoint stays.
+        """
+        leaving = tuple(endpoint for endpoint in self.endpoints if now < endpoint.leaving_until
+                        and (once or now < endpoint.tested_until))
+        return (*tried, *leaving) if leaving and self.has_other((*tried, *leaving)) else tried
 
     def has_other(self, tried: Collection[Endpoint]) -> bool:
         """Whether an endpoint is available that was not tried."""
@@ -132,6 +144,7 @@ class Pool:
         """`endpoint` answers again."""
         if endpoint.refusals:
             endpoint.refusals = 0
+            endpoint.leaving_until = 0.0
             log.warning("%s %s can be reached again", self.name, endpoint.name)
             if endpoint.down_until:
                 endpoint.down_until = 0.0
@@ -300,6 +313,8 @@ class Pool:
         """The endpoints are not the same as before."""
         self.disguise.learn((endpoint.host, endpoint.port) for endpoint in self.endpoints)
         self.memo.clear()
+        for endpoint in self.endpoints:
+            endpoint.signs = self.signs
         if self.sticky is not None:
             self.sticky.rebuild(self.endpoints)
         self._weigh()

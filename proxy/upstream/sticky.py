@@ -13,7 +13,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from pathlib import Path
 
-from proxy.balancing.keys import cookie_finder
+from proxy.balancing.keys import cookie_value
 from proxy.http.exchange import Exchange
 from proxy.upstream.endpoint import Endpoint
 
@@ -32,12 +32,11 @@ class Sticky:
         secure: whether it is for https alone; None: if the client came by https.
     """
 
-    __slots__ = ("_cookie", "_find", "_key", "_max_age", "_of", "_secure")
+    __slots__ = ("_cookie", "_key", "_max_age", "_of", "_secure")
 
     def __init__(self, cookie: str, secret: str, pool: str, *, max_age: float | None = None,
                  secure: bool | None = None) -> None:
         self._cookie = cookie.encode()
-        self._find = cookie_finder(self._cookie)
         material = secret or _machine_id()
         self._key = hmac.digest(material.encode(), b"sticky " + pool.encode(), hashlib.sha256)
         self._max_age = b"" if max_age is None else b"; Max-Age=%d" % int(max_age)
@@ -57,7 +56,7 @@ class Sticky:
         cookies = exchange.headers.get(b"cookie")
         if cookies is None:
             return None
-        value = self._find(cookies)
+        value = cookie_value(cookies, self._cookie)
         return None if value is None else self._of.get(value)
 
     def line(self, endpoint: Endpoint, *, https: bool) -> bytes:
