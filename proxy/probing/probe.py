@@ -106,6 +106,8 @@ def in_words(error: Exception) -> str:
             return f"no TLS: {error.reason or error}"
         case OSError() if error.errno:
             return os.strerror(error.errno).lower()
+        case ConnectionResetError():  # uvloop's, while a TLS handshake runs
+            return os.strerror(errno.ECONNRESET).lower()
     return f"{type(error).__name__}: {error}"
 
 
@@ -121,7 +123,7 @@ class HttpAttempt:
         host = check.host or authority
         self._headers = CIMultiDict(
             {"Host": host, "X-Forwarded-Proto": check.proto, "User-Agent": USER_AGENT} | check.headers)
-        self._name = re.sub(r":\d+$", "", host).strip("[]") if check.tls else None
+        self._name = name_of(host) if check.tls else None
         self._statuses = check.status
         self._body = check.body
         self._pattern = None if check.body is None else body_pattern(check.body)
@@ -171,7 +173,7 @@ class TcpAttempt:
     def __init__(self, address: Address, check: HealthCheck) -> None:
         self._address = address
         self._tls = unverified() if check.tls else None
-        self._name = (check.host or address.host or "localhost") if check.tls else None
+        self._name = name_of(check.host or str(address)) if check.tls else None
 
     async def __call__(self) -> Found:
         loop = asyncio.get_running_loop()
@@ -186,9 +188,14 @@ class TcpAttempt:
         return Found(True, "connected")
 
 
+def name_of(host: str) -> str:
+    """Of `name:port`, for TLS (server name indication has no port, RFC 6066 section 3)."""
+    return "localhost" if host.startswith("unix:") else re.sub(r":\d+$", "", host).strip("[]")
+
+
 def unverified() -> ssl.SSLContext:
     """Encryption alone: inside a site certificates are self-signed as a rule."""
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
