@@ -76,7 +76,7 @@ class Ejection(Model):
     window: Seconds = coded("10s", "How long a failure counts.")
     duration: Seconds = coded("10s", "How long it stays out at first; longer each further time.")
     rate: Annotated[float, Percent("1%", "100%")] = coded(
-        "50%", "By how much its share of 5xx answers must exceed that of the others to eject it."
+        "30%", "By how much its share of 5xx answers must exceed that of the others to eject it."
     )
 
 
