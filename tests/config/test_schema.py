@@ -40,7 +40,7 @@ def test_defaults(read, good):
     ]  # fmt: skip
     assert (pool.hash_key, pool.slow_start) == ("client", 0)
     assert (pool.health_check, pool.queue, pool.sticky) == (None, None, None)
-    assert pool.ejection.model_dump() == {"failures": 3, "window": 10, "duration": 10, "rate": 0.5}
+    assert pool.ejection.model_dump() == {"failures": 3, "window": 10, "duration": 10, "rate": 0.3}
     assert pool.retry.model_dump() == {
         "attempts": 2, "on": ["connect", "reset", "timeout", "502", "503", "504"], "budget": 0.2,
         "timeout": None,
