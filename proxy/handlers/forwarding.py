@@ -175,10 +175,10 @@ class Forwarding:
                 return
             self._connection = self._endpoint = None
             endpoint.in_flight -= 1
+            if endpoint.most:
+                self._pool.freed(endpoint)  # now: the client's next request may begin inside `respond`
         marked = self._marked(head, endpoint) if head.names_endpoint or self._pool.sticky else head
         exchange.respond(marked, body)
-        if endpoint is not None and endpoint.most:
-            self._pool.freed(endpoint)
 
     def _is_refused(self, endpoint: Endpoint, head: AnswerHead) -> bool:
         """Note how the endpoint answered; whether another one is asked instead."""
@@ -198,9 +198,10 @@ class Forwarding:
         if head.status not in self._pool.retry.statuses or not self._retry_elsewhere(str(head.status)):
             return False
         connection = self._connection
-        self._try_elsewhere(endpoint, f"HTTP {head.status}")
-        if connection is not None and connection.is_busy():
+        if connection is not None and connection.is_busy():  # the body still comes; nobody wants it
             connection.discard()
+        # Only then: who waits for a place may take it in this call, and the connection with it.
+        self._try_elsewhere(endpoint, f"HTTP {head.status}")
         self.attempt()
         return True
 
@@ -343,12 +344,12 @@ class Forwarding:
         connection = self._connection
         if self._wait_until and self._pool.queue is not None:
             self._pool.queue.remove(self)
-        self._leave()
         if self._connecting is not None:
             self._connecting.cancel()
             self._connecting = None
         if connection is not None:
             connection.discard()
+        self._leave()
 
     # The request's body, when it is streamed.
 
