@@ -73,7 +73,8 @@ class Forwarding:
         exchange = self._exchange
         pool = self._pool
         now = exchange.started
-        if exchange.timings is not None or exchange.attempts or self._body is not None or pool.timed:
+        if (exchange.timings is not None or exchange.attempts or self._body is not None or self._wait_until
+                or pool.timed):
             now = monotonic()
         tried = self._tried
         if now < pool.signs.until:
@@ -108,7 +109,7 @@ class Forwarding:
             if queue.put(self, self._wait_until):
                 return
         if self._tried:
-            self._pool.complain("", "every endpoint was tried")
+            self._pool.complain(exchange.endpoint, "was the last that could be tried")
             exchange.refuse(502)
         else:
             respond(exchange, BUSY)
@@ -286,7 +287,7 @@ class Forwarding:
 
     def _goes_on(self, endpoint: Endpoint, error: UpstreamError, *, stale: bool) -> bool:
         """Whether there is another attempt; the current one is left then."""
-        if self._streaming or error.ours:
+        if error.ours:
             return False
         if stale and self._is_repeatable() and self._replays < MOST_REPLAYS:
             # The endpoint closed what we kept while the request was on its way: no failure of anybody.
@@ -310,13 +311,15 @@ class Forwarding:
 
     def _may_repeat(self, why: str) -> bool:
         endpoint, retry = self._endpoint, self._pool.retry
-        if self._streaming or why not in retry.on or self._retries >= retry.attempts or endpoint is None:
+        if why not in retry.on or self._retries >= retry.attempts or endpoint is None:
             return False
         return self._is_repeatable() and self._pool.has_other((*self._tried, endpoint))
 
     def _is_repeatable(self) -> bool:
         """Executing it twice is the same as once, by its method or because its client sees to it."""
         exchange = self._exchange
+        if self._body is None and exchange.body_length != 0:
+            return False  # the client sends it once, and may do so while another connection is opened
         return exchange.method in IDEMPOTENT or exchange.headers.get(b"idempotency-key") is not None
 
     def _try_elsewhere(self, endpoint: Endpoint, why: str, *, retry: bool = True) -> None:
