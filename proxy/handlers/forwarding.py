@@ -174,6 +174,8 @@ class Forwarding:
         if endpoint is not None:
             if self._is_refused(endpoint, head):
                 return
+            if endpoint.failures and head.status < 500:
+                endpoint.failures = 0
             self._connection = self._endpoint = None
             endpoint.in_flight -= 1
             if endpoint.most:
@@ -187,13 +189,11 @@ class Forwarding:
         endpoint.answers += 1
         if exchange.timings is not None:
             exchange.timings.append(monotonic())
-        if self._pool.timed:
-            sample = monotonic() - self._sent_at
-            known = endpoint.latency
-            endpoint.latency = known + LATENCY_PART * (sample - known) if known else sample
         if head.status < 500:
-            if endpoint.failures:
-                endpoint.failures = 0
+            if self._pool.timed:  # errors come quickly: they must not make an endpoint look like the best
+                sample = monotonic() - self._sent_at
+                known = endpoint.latency
+                endpoint.latency = known + LATENCY_PART * (sample - known) if known else sample
             return False
         self._pool.answered_badly(endpoint, head.status)
         if head.status not in self._pool.retry.statuses or not self._retry_elsewhere(str(head.status)):
@@ -231,6 +231,9 @@ class Forwarding:
         self._exchange.write(data)
 
     def answer_end(self, trailers: bytes) -> None:
+        endpoint = self._endpoint
+        if endpoint is not None and endpoint.failures and self._exchange.status < 500:
+            endpoint.failures = 0  # not before the end: it may break off each time
         self._leave()
         if trailers and self._pool.disguise.sees(trailers):
             trailers = b""
@@ -255,6 +258,9 @@ class Forwarding:
             self.answer_failed(UpstreamError("head", "a 101 that nobody asked for"), received=True)
             return
         self._relaying = True
+        if self._endpoint is not None:
+            self._endpoint.answers += 1
+            self._endpoint.failures = 0
         marked = self._marked(head, self._endpoint) if head.names_endpoint or self._pool.sticky else head
         lines = marked.lines + b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % head.upgrade
         exchange.responder = None
@@ -273,7 +279,7 @@ class Forwarding:
         endpoint, connection = self._endpoint, self._connection
         stale = connection is not None and connection.reused and not received and error.status == 502
         if endpoint is not None and not (stale or error.unsent or error.ours):
-            pool.failed(endpoint, f"{error.phase}: {error.reason}")
+            self._blame(endpoint, error)
         if self._relaying:
             pool.complain(exchange.endpoint, f"cut a response short: {error.reason}")
             self._leave()
@@ -284,6 +290,14 @@ class Forwarding:
             self._leave()
             pool.complain(exchange.endpoint, f"failed: {error.phase}: {error.reason}")
             exchange.refuse(error.status)
+
+    def _blame(self, endpoint: Endpoint, error: UpstreamError) -> None:
+        """Count the attempt as failed, once: its head was counted when it came."""
+        if not self._relaying:
+            endpoint.answers += 1
+        elif self._exchange.status >= 500:
+            return
+        self._pool.failed(endpoint, f"{error.phase}: {error.reason}")
 
     def _goes_on(self, endpoint: Endpoint, error: UpstreamError, *, stale: bool) -> bool:
         """Whether there is another attempt; the current one is left then."""
