@@ -105,20 +105,21 @@ class Pool:
         return (*tried, *leaving) if leaving and self.has_other((*tried, *leaving)) else tried
 
     def has_other(self, tried: Collection[Endpoint]) -> bool:
-        """Whether an endpoint is available that was not tried."""
-        return any(endpoint.is_available() and endpoint not in tried for endpoint in self.endpoints)
+        """Whether an endpoint that was not tried is available, and has a place."""
+        return any(endpoint.is_available() and endpoint not in tried and endpoint not in self.full
+                   for endpoint in self.endpoints)
 
     def freed(self, endpoint: Endpoint) -> None:
         """An exchange with an endpoint that has a limit is over."""
         self.full.discard(endpoint)
-        if self.queue:
+        if self.queue and not self.panic:  # then one at a time tries, see `_tick`
             self._admit()
 
     def _admit(self) -> None:
-        """Let those who wait have the places that are free."""
+        """Let those who wait have the places that are free, at endpoints of a later priority, too."""
         queue = cast(Queue, self.queue)
         for _ in range(len(queue)):  # no more: who finds nothing goes back
-            if self.full.issuperset(self._active) or not queue:
+            if not queue or (self.full.issuperset(self._active) and not self.has_other(())):
                 return
             queue.take().turn()
 
