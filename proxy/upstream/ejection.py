@@ -58,12 +58,21 @@ class Ejection:
     def forgive(self, endpoints: Sequence[Endpoint], now: float) -> None:
         """Who has not failed for long begins anew."""
         for endpoint in endpoints:
-            if endpoint.ejections and now - endpoint.failed_at > LONGEST * self.duration:
+            if (endpoint.ejections and not endpoint.ejected_until
+                    and now - endpoint.failed_at > LONGEST * self.duration):
                 endpoint.ejections = 0
 
     def seconds(self, endpoint: Endpoint) -> float:
         """How long an endpoint that was just ejected stays away."""
         return self.duration * min(endpoint.ejections, LONGEST)
+
+
+def end(endpoint: Endpoint, now: float) -> None:
+    """Its ejection is over; what failed in the meantime had begun before and says nothing new."""
+    endpoint.ejected_until = 0.0
+    endpoint.answers = endpoint.errors = 0.0
+    endpoint.failures = 0
+    endpoint.failed_at = now
 
 
 def fade(endpoints: Sequence[Endpoint]) -> None:

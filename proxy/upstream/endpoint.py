@@ -64,7 +64,7 @@ class Endpoint:
 
     What real traffic says (see `ejection`):
         answers, errors: recent ones; both fade.
-        failures, failed_at: failures in a row, and when the last one was.
+        failures, failed_at: failures in a row, and when the last one was, or its last ejection over.
     """
 
     __slots__ = (

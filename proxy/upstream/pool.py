@@ -174,7 +174,9 @@ class Pool:
                 was_down, endpoint.probe_failure = bool(endpoint.probe_failure), "" if up else why or "down"
                 if up and was_down:
                     # The probe has just been served, so rests and ejections are over, too.
-                    endpoint.down_until = endpoint.ejected_until = 0.0
+                    endpoint.down_until = 0.0
+                    if endpoint.ejected_until:
+                        ejection.end(endpoint, self.loop.time())
                     self._warm(endpoint)
         self._rebuild()
 
@@ -226,11 +228,11 @@ class Pool:
         away = sum(1 for e in ready if e.ejected_until)
         if endpoint.ejected_until or (away + 1) * 2 > len(ready):
             return
+        if not any(e.is_available() for e in ready if e is not endpoint):
+            return  # the others are down: a bad one is better than none
         endpoint.ejections += 1
         seconds = rules.seconds(endpoint)
         endpoint.ejected_until = self.loop.time() + seconds
-        endpoint.answers = endpoint.errors = 0.0
-        endpoint.failures = 0
         endpoint.close_idle()
         log.warning("%s %s ejected for %g s: %s", self.name, endpoint.name, seconds, reason)
         self._rebuild()
@@ -294,7 +296,8 @@ class Pool:
                 endpoint.down_until, awake = 0.0, True
                 self._warm(endpoint)
             if endpoint.ejected_until and endpoint.ejected_until <= now:
-                endpoint.ejected_until, awake = 0.0, True
+                ejection.end(endpoint, now)
+                awake = True
                 log.warning("%s %s is back from ejection", self.name, endpoint.name)
                 self._warm(endpoint)
         if awake:
@@ -350,7 +353,8 @@ def _sibling(endpoint: Endpoint, address: str) -> Endpoint:
 
 
 def _drains(endpoint: Endpoint) -> bool:
-    return endpoint.order is Order.DRAIN and not endpoint.probe_failure and not endpoint.down_until
+    return (endpoint.order is Order.DRAIN and not endpoint.probe_failure
+            and not endpoint.down_until and not endpoint.ejected_until)
 
 
 def _last_to_try(endpoint: Endpoint) -> tuple[bool, int, float]:
