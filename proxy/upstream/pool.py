@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import cast
 
 from proxy.balancing.strategy import Strategy
@@ -59,6 +59,7 @@ class Pool:
         self.panic = False
         self.signs = Signs()
         self._active: list[Endpoint] = []
+        self._leaving: list[Endpoint] = []  # no longer of the pool, but still at work
         self._complaints = 0
         self._next_second = self._next_fade = 0.0
         self._renew()
@@ -209,13 +210,14 @@ class Pool:
         if not old:
             return
         known = {endpoint.name: endpoint for endpoint in old}
-        new = [known.get(text) or _sibling(old[0], text) for text in addresses]
+        new = [known.get(text) or _sibling(old[0], text) for text in dict.fromkeys(addresses)]
         at = self.endpoints.index(old[0])
         self.endpoints = [endpoint for endpoint in self.endpoints if endpoint.origin != origin]
         self.endpoints[at:at] = new
         for endpoint in old:
             if endpoint not in new:
                 self._retire(endpoint)
+        self._leaving = [e for e in (*self._leaving, *old) if e.in_flight and e not in new]
         self._renew()
 
     def _retire(self, endpoint: Endpoint) -> None:
@@ -315,7 +317,7 @@ class Pool:
 
     def _renew(self) -> None:
         """The endpoints are not the same as before."""
-        self.disguise.learn((endpoint.host, endpoint.port) for endpoint in self.endpoints)
+        self.disguise.learn(place for e in (*self.endpoints, *self._leaving) for place in _known_as(e))
         self.memo.clear()
         for endpoint in self.endpoints:
             endpoint.signs = self.signs
@@ -350,6 +352,14 @@ def _sibling(endpoint: Endpoint, address: str) -> Endpoint:
     sibling.order = endpoint.order
     sibling.probe_failure = endpoint.probe_failure
     return sibling
+
+
+def _known_as(endpoint: Endpoint) -> Iterator[tuple[str, int | None]]:
+    """Where it is, and where it is configured to be: an application may know itself by either."""
+    yield endpoint.host, endpoint.port
+    if endpoint.origin != endpoint.name:
+        host, _, port = endpoint.origin.rpartition(":")
+        yield host, int(port)
 
 
 def _drains(endpoint: Endpoint) -> bool:
