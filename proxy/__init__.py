@@ -13,7 +13,8 @@ The folder list is the path of a request:
     wire         the protocols' bytes, without I/O
     config       the file, decoded into models, with all its errors at once
     runtime      the object graph of one configuration, and the data plane that serves it
-    process      supervisor and workers
+    probing      health checks and names that change, off the path of requests
+    process      supervisor, workers and the lookout, which does the probing
     cli          python -m proxy VERB
     demo         a real site to look at
 

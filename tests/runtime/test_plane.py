@@ -121,3 +121,14 @@ async def test_idle_connections_are_tidied_now_and_then(plane):
     for now in (100.0, 101.0, 100.0 + TIDY_EVERY):
         one._tidy(now)
     assert times == [100.0, 100.0 + TIDY_EVERY]
+
+
+async def test_what_the_lookout_finds_out_reaches_the_pool(plane):
+    made, _ = await plane()
+    pool = made._runtime.pools["web"]
+    made.told("health", '{"pool": "web", "endpoint": "127.0.0.1:1", "up": false, "why": "HTTP 500 in 1 ms"}')
+    assert pool.endpoints[0].probe_failure == "HTTP 500 in 1 ms"
+    made.told("health", '{"pool": "web", "endpoint": "127.0.0.1:1", "up": true, "why": "HTTP 200 in 1 ms"}')
+    assert not pool.endpoints[0].probe_failure
+    made.told("addresses", '{"pool": "web", "endpoint": "127.0.0.1:1", "addresses": ["127.0.0.2:1", "[::1]:2"]}')
+    assert [endpoint.name for endpoint in pool.endpoints] == ["127.0.0.2:1", "[::1]:2"]
