@@ -1,11 +1,13 @@
-"""A directory to serve."""
+"""A directory to serve, and a pool to forward to."""
 
 import time
 from types import SimpleNamespace
 
 import pytest
 
+from proxy.handlers import forwarding
 from tests.handlers.sites import SECRET
+from tests.handlers.stage import Setting
 
 
 @pytest.fixture
@@ -31,3 +33,18 @@ def settled(monkeypatch):
     """Files that the test just made are old enough for their times to tell states apart."""
     clock = SimpleNamespace(time=lambda: time.time() + 10)
     monkeypatch.setattr("proxy.handlers.static_cache.time", clock)
+
+
+@pytest.fixture
+async def setting(monkeypatch):
+    """Makes the setting of a test; in the end no endpoint works on anything any more, and nobody waits."""
+    made = []
+
+    def make(**options):
+        made.append(Setting(**options))
+        monkeypatch.setattr(forwarding, "connect", made[-1].connect)
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
