@@ -70,25 +70,25 @@ def fastest(turns: Sequence[Candidate], tried: Collection[Candidate]) -> Candida
     """The first of those that can be expected to take the least time."""
     best = None
     least = inf
-    some_are_new = False
     for endpoint in turns:
         time = endpoint.latency * (endpoint.in_flight + 1) / endpoint.weight
         if time < least:
             if not time:
-                some_are_new = True
-            elif endpoint not in tried:
+                return fastest_with_new(turns, tried)
+            if endpoint not in tried:
                 best = endpoint
                 least = time
-    return fastest_with_new(turns, tried) if some_are_new else best
+    return best
 
 
 def fastest_with_new(turns: Sequence[Candidate], tried: Collection[Candidate]) -> Candidate | None:
-    """The same where the latency of some is not known; rare, and twice the work."""
-    lowest = min((endpoint.latency for endpoint in turns if endpoint.latency), default=1.0)
+    """The same where the latency of some is not known: twice the work, and rare."""
+    latencies = [endpoint.latency for endpoint in turns]
+    lowest = min(filter(None, latencies), default=1.0)
     best = None
     least = inf
-    for endpoint in turns:
-        time = (endpoint.latency or lowest) * (endpoint.in_flight + 1) / endpoint.weight
+    for endpoint, latency in zip(turns, latencies, strict=True):
+        time = (latency or lowest) * (endpoint.in_flight + 1) / endpoint.weight
         if time < least and endpoint not in tried:
             best = endpoint
             least = time
