@@ -76,10 +76,8 @@ class Forwarding:
         if (exchange.timings is not None or exchange.attempts or self._body is not None or self._wait_until
                 or pool.timed):
             now = monotonic()
-        tried = self._tried
-        if now < pool.signs.until:
-            tried = pool.with_leaving(tried, now, once=self._once)
-        endpoint = pool.pick(exchange, tried, waited=waited)
+        leaving = pool.leaving(now, once=self._once) if now < pool.signs.until else ()
+        endpoint = pool.pick(exchange, self._tried, leaving, waited=waited)
         if endpoint is None:
             self._none_left()
             return

@@ -59,7 +59,7 @@ class Pool:
         self.panic = False
         self.signs = Signs()
         self._active: list[Endpoint] = []
-        self._leaving: list[Endpoint] = []  # no longer of the pool, but still at work
+        self._retired: list[Endpoint] = []  # no longer of the pool, but still at work
         self._complaints = 0
         self._next_second = self._next_fade = 0.0
         self._renew()
@@ -67,11 +67,13 @@ class Pool:
 
     # Choosing.
 
-    def pick(self, exchange: Exchange, tried: Collection[Endpoint], *,
+    def pick(self, exchange: Exchange, tried: Collection[Endpoint], leaving: Collection[Endpoint] = (), *,
              waited: bool = False) -> Endpoint | None:
         """An endpoint that was not tried; None when there is none, or others wait for one already.
 
         Args:
+            leaving: those that others of their priority are preferred to; for a client that is stuck to one
+                it would be worse to lose it.
             waited: the exchange comes from the queue, so that it need not stand behind it.
         """
         if self.panic and self.queue and not waited:
@@ -79,6 +81,8 @@ class Pool:
         avoid: Collection[Endpoint] = {*tried, *self.full} if self.full else tried
         if self.sticky is not None and (endpoint := self._stuck(exchange, avoid)) is not None:
             return endpoint
+        if leaving and any(e not in avoid and e not in leaving for e in self._active):
+            avoid = {*avoid, *leaving}
         endpoint = cast("Endpoint | None", self.strategy.pick(exchange, avoid))
         return self._last_resort(avoid, tried=bool(tried)) if endpoint is None else endpoint
 
@@ -95,15 +99,14 @@ class Pool:
             e.is_available() or (tried and e.order is Order.READY and not e.probe_failure))]
         return min(left, key=_last_to_try, default=None)
 
-    def with_leaving(self, tried: tuple[Endpoint, ...], now: float, *, once: bool) -> tuple[Endpoint, ...]:
-        """`tried` and who seems about to leave, as long as others are there.
+    def leaving(self, now: float, *, once: bool) -> tuple[Endpoint, ...]:
+        """Who seems about to leave.
 
         Args:
             once: the exchange cannot be sent again; another one may find out whether the endpoint stays.
         """
-        leaving = tuple(endpoint for endpoint in self.endpoints if now < endpoint.leaving_until
-                        and (once or now < endpoint.tested_until))
-        return (*tried, *leaving) if leaving and self.has_other((*tried, *leaving)) else tried
+        return tuple(endpoint for endpoint in self.endpoints if now < endpoint.leaving_until
+                     and (once or now < endpoint.tested_until))
 
     def has_other(self, tried: Collection[Endpoint]) -> bool:
         """Whether an endpoint that was not tried is available, and has a place."""
@@ -217,7 +220,7 @@ class Pool:
         for endpoint in old:
             if endpoint not in new:
                 self._retire(endpoint)
-        self._leaving = [e for e in (*self._leaving, *old) if e.in_flight and e not in new]
+        self._retired = [e for e in (*self._retired, *old) if e.in_flight and e not in new]
         self._renew()
 
     def _retire(self, endpoint: Endpoint) -> None:
@@ -317,7 +320,7 @@ class Pool:
 
     def _renew(self) -> None:
         """The endpoints are not the same as before."""
-        self.disguise.learn(place for e in (*self.endpoints, *self._leaving) for place in _known_as(e))
+        self.disguise.learn(place for e in (*self.endpoints, *self._retired) for place in _known_as(e))
         self.memo.clear()
         for endpoint in self.endpoints:
             endpoint.signs = self.signs
