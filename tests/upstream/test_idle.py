@@ -1,0 +1,80 @@
+import pytest
+
+from proxy.upstream.idle import AGREE, CALM, ENOUGH, LONG, PART, SHORTEST, IdleLimit
+
+
+def limit_of(*ages, most=60.0):
+    limit = IdleLimit(most)
+    for at, age in enumerate(ages):
+        limit.closed_at(age, 100.0 * at)
+    return limit
+
+
+def test_as_configured_while_nothing_is_known():
+    limit = IdleLimit(60.0)
+    assert (limit.seconds, limit.known) == (60.0, False)
+
+
+@pytest.mark.parametrize("said, seconds", [(5, 5 * PART), (75, 75 * PART), (100, 60.0), (0.1, SHORTEST)])
+def test_what_the_endpoint_says(said, seconds):
+    limit = IdleLimit(60.0)
+    limit.told(said)
+    assert (limit.seconds, limit.known) == (seconds, True)
+
+
+def test_what_is_said_last_counts():
+    limit = IdleLimit(60.0)
+    limit.told(5)
+    limit.told(20)
+    assert limit.seconds == 20 * PART
+
+
+@pytest.mark.parametrize("ages, seconds", [
+    ((2.0, 2.1, 2.0), 2.0 * PART),
+    ((2.4, 2.0, 2.4), 2.0 * PART),
+    ((9.0, 40.0, 2.0, 2.1, 2.0), 2.0 * PART),  # the last ones
+    ((0.01, 0.01, 0.01), SHORTEST),
+    ((90.0, 90.0, 90.0), 60.0)])
+def test_closes_at_one_age_show_the_endpoints_timeout(ages, seconds):
+    limit = limit_of(*ages)
+    assert (limit.seconds, limit.known) == (pytest.approx(seconds), True)
+
+
+@pytest.mark.parametrize("ages", [
+    (2.0,) * (ENOUGH - 1), (2.0, 2.0, 2.1 * AGREE), (3.0, 20.0, 1.0, 9.0, 40.0)])
+def test_closes_at_any_age_teach_nothing(ages):
+    """Of a worker that was recycled, say."""
+    limit = limit_of(*ages)
+    assert (limit.seconds, limit.known) == (60.0, False)
+
+
+def test_another_endpoint_learns_for_itself():
+    limit = limit_of(2.0, 2.0, 2.0)
+    other = limit.anew()
+    assert (other.seconds, other.known) == (60.0, False)
+    other.told(9)
+    assert limit.seconds == 2.0 * PART
+
+
+# What cannot be sent twice.
+
+def test_young_is_less_than_half_of_what_is_known():
+    limit = IdleLimit(60.0)
+    assert not limit.is_young(0.0, 50.0)
+    limit.told(8)
+    assert limit.is_young(2.9, 50.0)
+    assert not limit.is_young(3.0, 50.0)
+
+
+def test_nothing_is_young_where_the_time_is_short():
+    limit = IdleLimit(60.0)
+    limit.told(LONG)
+    assert not limit.is_young(0.0, 50.0)
+
+
+def test_nothing_is_young_for_a_while_after_a_surprise():
+    limit = IdleLimit(60.0)
+    limit.told(8)
+    limit.closed_at(1.0, 50.0)
+    assert not limit.is_young(0.0, 50.0 + CALM - 0.1)
+    assert limit.is_young(0.0, 50.0 + CALM)
