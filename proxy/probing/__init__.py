@@ -2,6 +2,7 @@
 
     probe.py    one check: a connection, perhaps a request, and what is said of it
     health.py   from results to a state: rise and fall        prober.py   when to probe, and whom to tell
+    named.py    a check of all that a name stands for
     names.py    names that are followed through the DNS       lookup.py   one look at one name
 
 Rules: nothing here is imported by what serves traffic; a probe never fails with an exception, it

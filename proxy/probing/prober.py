@@ -11,12 +11,14 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from proxy.config.pool_schema import HealthCheck
-from proxy.config.schema import Config
+from proxy.config.schema import Config, EndpointConfig
 from proxy.observe.logs import Seldom
 from proxy.probing.health import Health
+from proxy.probing.named import Directory, NamedAttempt
 from proxy.probing.probe import Attempt, CannotProbe, make_attempt, probe
 
 LOG = logging.getLogger("proxy.probing")
@@ -43,14 +45,22 @@ class HealthWatcher:
         config: what to probe.
         tell: called with (place, up, why) for each change of state.
         last: what an earlier watcher knew, so that its end changes nothing.
+        names: where to probe what has `resolve: true`.
     """
 
-    def __init__(self, config: Config, tell: Tell, last: Mapping[Place, bool]) -> None:
-        self._probers = list(probers(config, tell, last))
+    def __init__(self, config: Config, tell: Tell, last: Mapping[Place, bool], names: Directory) -> None:
+        self._probers = list(probers(config, tell, last, names))
+        self._names = names
 
     async def run(self) -> None:
         step = min(STEP, SPREAD / max(1, len(self._probers)))
-        await asyncio.gather(*(prober.run(number * step) for number, prober in enumerate(self._probers)))
+        runs = (self._run(prober, number * step) for number, prober in enumerate(self._probers))
+        await asyncio.gather(*runs)
+
+    async def _run(self, prober: Prober, delay: float) -> None:
+        if prober.has_name:
+            await self._names.known()
+        await prober.run(delay)
 
     async def known(self) -> None:
         """Until there is something to say of every endpoint."""
@@ -58,16 +68,22 @@ class HealthWatcher:
             await prober.known.wait()
 
 
-def probers(config: Config, tell: Tell, last: Mapping[Place, bool]) -> Iterator[Prober]:
+def probers(config: Config, tell: Tell, last: Mapping[Place, bool], names: Directory) -> Iterator[Prober]:
     for name, pool in config.pools.items():
         check = pool.health_check
         if check is None:
             continue
-        for address in dict.fromkeys(endpoint.address for endpoint in pool.endpoints):
-            place = Place(name, str(address))
+        for endpoint in {endpoint.address: endpoint for endpoint in pool.endpoints}.values():
+            place = Place(name, str(endpoint.address))
             up = last.get(place, True if check.start == "optimistic" else None)
             health = Health(check.rise, check.fall, up=up)
-            yield Prober(place, check, make_attempt(address, check), health, tell)
+            yield Prober(place, check, attempt_of(endpoint, place, check, names), health, tell)
+
+
+def attempt_of(endpoint: EndpointConfig, place: Place, check: HealthCheck, names: Directory) -> Attempt:
+    if endpoint.resolve:
+        return NamedAttempt(endpoint.address, check, partial(names.addresses, place))
+    return make_attempt(endpoint.address, check)
 
 
 class Prober:
@@ -75,12 +91,14 @@ class Prober:
 
     Attributes:
         known: set once there is a state, or a first probe that could not give one.
+        has_name: it probes the addresses of a name.
     """
 
     def __init__(
         self, place: Place, check: HealthCheck, attempt: Attempt, health: Health, tell: Tell
     ) -> None:
         self.known = asyncio.Event()
+        self.has_name = isinstance(attempt, NamedAttempt)
         self._place = place
         self._check = check
         self._attempt = attempt

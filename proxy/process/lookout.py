@@ -32,15 +32,10 @@ class Watcher(Protocol):
 
 
 def needs_lookout(config: Config) -> bool:
-    return has_checks(config) or has_names(config)
-
-
-def has_checks(config: Config) -> bool:
-    return any(pool.health_check is not None for pool in config.pools.values())
-
-
-def has_names(config: Config) -> bool:
-    return any(endpoint.resolve for pool in config.pools.values() for endpoint in pool.endpoints)
+    return any(
+        pool.health_check is not None or any(endpoint.resolve for endpoint in pool.endpoints)
+        for pool in config.pools.values()
+    )
 
 
 def run_lookout(config: Config, channel: Channel, new_loop: LoopFactory, known: news.News) -> int:
@@ -51,26 +46,26 @@ def run_lookout(config: Config, channel: Channel, new_loop: LoopFactory, known: 
 
 
 def make_watchers(config: Config, channel: Channel, known: news.News) -> list[Watcher]:
-    """Those that the configuration asks for. Only here is imported what they stand on: aiohttp takes a
-    quarter of a second and 20 MB.
-    """
-    watchers: list[Watcher] = []
-    if has_checks(config):
-        from proxy.probing.prober import HealthWatcher, Place
+    """Only here is imported what they stand on: aiohttp takes a quarter of a second and 20 MB."""
+    from proxy.probing.named import Directory
+    from proxy.probing.names import NameWatcher
+    from proxy.probing.prober import HealthWatcher, Place
 
-        def tell_health(place: Place, up: bool, why: str) -> None:
-            channel.send(news.HEALTH, news.health(*place, up=up, why=why), " ".join(place))
+    directory = Directory({(pool, endpoint): found for pool, endpoint, found in known.addresses()})
 
-        last = {Place(pool, endpoint): up for pool, endpoint, up in known.health()}
-        watchers.append(HealthWatcher(config, tell_health, last))
-    if has_names(config):
-        from proxy.probing.names import NameWatcher
+    def tell_addresses(pool: str, endpoint: str, found: list[str]) -> None:
+        directory.found[pool, endpoint] = found
+        channel.send(news.ADDRESSES, news.addresses(pool, endpoint, found), f"{pool} {endpoint}")
 
-        def tell_addresses(pool: str, endpoint: str, found: list[str]) -> None:
-            channel.send(news.ADDRESSES, news.addresses(pool, endpoint, found), f"{pool} {endpoint}")
+    def tell_health(place: Place, up: bool, why: str) -> None:
+        channel.send(news.HEALTH, news.health(*place, up=up, why=why), " ".join(place))
+        if not up:
+            names.hurry(*place)  # it may have moved
 
-        watchers.append(NameWatcher(config, tell_addresses))
-    return watchers
+    names = NameWatcher(config, tell_addresses)
+    directory.known = names.known
+    last = {Place(pool, endpoint): up for pool, endpoint, up in known.health()}
+    return [names, HealthWatcher(config, tell_health, last, directory)]
 
 
 class Lookout:

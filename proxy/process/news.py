@@ -47,3 +47,10 @@ class News:
             if word == HEALTH:
                 told = json.loads(text)
                 yield told["pool"], told["endpoint"], told["up"]
+
+    def addresses(self) -> Iterator[tuple[str, str, list[str]]]:
+        """(pool, endpoint, its addresses) of those that are names."""
+        for word, text in self:
+            if word == ADDRESSES:
+                told = json.loads(text)
+                yield told["pool"], told["endpoint"], told["addresses"]

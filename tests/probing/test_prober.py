@@ -2,10 +2,12 @@ import asyncio
 
 import pytest
 
-from proxy.config.address import Address
 from proxy.config.pool_schema import HealthCheck
+from proxy.config.schema import EndpointConfig
+from proxy.probing import named
 from proxy.probing import prober as module
 from proxy.probing.health import Health
+from proxy.probing.named import Directory
 from proxy.probing.probe import Found
 from proxy.probing.prober import HealthWatcher, Place, Prober
 
@@ -99,7 +101,7 @@ async def test_the_interval_counts_from_start_to_start(monkeypatch):
 class Pool:
     def __init__(self, check, *addresses):
         self.health_check = check
-        self.endpoints = [type("Endpoint", (), {"address": Address.parse(text)}) for text in addresses]
+        self.endpoints = [EndpointConfig(address=text, resolve=text.startswith("name")) for text in addresses]
 
 
 class Watched:
@@ -108,9 +110,11 @@ class Watched:
     def __init__(self, monkeypatch, pools, last=()):
         self.began = []
         self.told = []
+        self.directory = Directory({})
         monkeypatch.setattr(module, "make_attempt", self.make)
+        monkeypatch.setattr(named, "make_attempt", self.make)
         config = type("Config", (), {"pools": pools})
-        self.watcher = HealthWatcher(config, lambda *news: self.told.append(news), dict(last))
+        self.watcher = HealthWatcher(config, lambda *news: self.told.append(news), dict(last), self.directory)
 
     def make(self, address, check):
         async def attempt():
@@ -152,3 +156,20 @@ async def test_nobody_waits_for_what_is_assumed_or_known(monkeypatch):
     assert watched.began == []
     web, api = watched.watcher._probers
     assert (web._health.up, api._health.up) == (False, True)
+
+
+async def test_a_name_is_probed_once_it_was_looked_up_and_others_do_not_wait_for_it(monkeypatch):
+    pools = {"web": Pool(HealthCheck(), "name.internal:80", "a:1")}
+    watched = Watched(monkeypatch, pools)
+    looked_up = asyncio.Event()
+    watched.directory.known = looked_up.wait
+    life = asyncio.create_task(watched.watcher.run())
+    name, other = watched.watcher._probers
+    await asyncio.wait_for(other.known.wait(), 5)
+    assert not name.known.is_set()
+    watched.directory.found["web", "name.internal:80"] = ["10.0.0.1:80", "10.0.0.2:80"]
+    looked_up.set()
+    await asyncio.wait_for(watched.watcher.known(), 5)
+    life.cancel()
+    assert [name for name, _ in watched.began] == ["a:1", "10.0.0.1:80", "10.0.0.2:80"]
+    assert [place.endpoint for place, _, _ in watched.told] == ["a:1", "name.internal:80"]

@@ -125,21 +125,18 @@ def configured(tmp_path):
 
 PLAIN = "{endpoints: ['a:1']}"
 CHECKED = "{endpoints: ['a:1'], health_check: {}}"
+BOTH = "{endpoints: [{address: 'a:1', resolve: true}], health_check: {}}"
 RESOLVED = "{endpoints: [{address: 'a:1', resolve: true}]}"
 
 
-@pytest.mark.parametrize("pools, kinds", [
-    ([PLAIN], []),
-    (["{endpoints: ['a:1'], health_check: false}"], []),
-    ([PLAIN, CHECKED], ["HealthWatcher"]),
-    ([PLAIN, RESOLVED], ["NameWatcher"]),
-    ([RESOLVED, CHECKED], ["HealthWatcher", "NameWatcher"]),
+@pytest.mark.parametrize("pools, needed", [
+    ([PLAIN], False),
+    (["{endpoints: ['a:1'], health_check: false}"], False),
+    ([PLAIN, CHECKED], True),
+    ([PLAIN, RESOLVED], True),
 ])
-async def test_it_watches_what_the_configuration_asks_for(configured, pools, kinds):
-    config = configured(*pools)
-    watchers = make_watchers(config, None, News())
-    assert [type(watcher).__name__ for watcher in watchers] == kinds
-    assert needs_lookout(config) is bool(kinds)
+def test_there_is_one_where_something_is_to_be_watched(configured, pools, needed):
+    assert needs_lookout(configured(*pools)) is needed
 
 
 class Channel:
@@ -154,7 +151,7 @@ class Channel:
 
 async def test_what_watchers_find_out_goes_to_the_supervisor(configured):
     channel = Channel()
-    health, names = make_watchers(configured(RESOLVED, CHECKED), channel, News())
+    names, health = make_watchers(configured(RESOLVED, CHECKED), channel, News())
     health._probers[0]._tell(("web1", "a:1"), False, "no answer in 2 s")
     names._tell("web0", "a:1", ["10.0.0.1:1"])
     assert channel.sent == [
@@ -163,9 +160,26 @@ async def test_what_watchers_find_out_goes_to_the_supervisor(configured):
     ]
 
 
+async def test_a_name_is_probed_where_it_was_found_and_looked_up_when_it_is_down(configured, monkeypatch):
+    names, health = make_watchers(configured(BOTH), Channel(), News())
+    (prober,) = health._probers
+    assert prober.has_name
+    assert prober._attempt._addresses() == ()
+    names._tell("web0", "a:1", ["10.0.0.1:1", "10.0.0.2:1"])
+    assert prober._attempt._addresses() == ["10.0.0.1:1", "10.0.0.2:1"]
+    hurried = []
+    monkeypatch.setattr(names, "hurry", lambda *place: hurried.append(place))
+    prober._tell(("web0", "a:1"), True, "HTTP 200 in 1 ms")
+    prober._tell(("web0", "a:1"), False, "no answer in 2 s")
+    assert hurried == [("web0", "a:1")]
+
+
 async def test_a_successor_goes_on_from_what_was_known(configured):
     known = News()
     known.note("health", news.health("web0", "a:1", up=False, why="no answer in 2 s"))
-    (watcher,) = make_watchers(configured(CHECKED), None, known)
-    await asyncio.wait_for(watcher.known(), 5)
-    assert watcher._probers[0]._health.up is False
+    known.note("addresses", news.addresses("web0", "a:1", ["10.0.0.1:1"]))
+    _, health = make_watchers(configured(BOTH), None, known)
+    await asyncio.wait_for(health.known(), 5)
+    (prober,) = health._probers
+    assert prober._health.up is False
+    assert prober._attempt._addresses() == ["10.0.0.1:1"]

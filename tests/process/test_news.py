@@ -16,6 +16,7 @@ def test_of_each_endpoint_the_last_is_kept():
     assert known.note("health", last) == "web a:1"
     assert sorted(known) == sorted([("health", last), ("addresses", found), ("health", other)])
     assert sorted(known.health()) == [("api", "a:1", True), ("web", "a:1", False)]
+    assert list(known.addresses()) == [("web", "a:1", ["10.0.0.1:1"])]
 
 
 def test_the_texts_are_as_agreed():

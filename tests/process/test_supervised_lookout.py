@@ -207,3 +207,15 @@ def test_a_lookout_that_cannot_start_says_why(start, place):
     proxy = start("false", {"PROXY_DNS": "nowhere"}, address="app.invalid:80", resolve=", resolve: true")
     assert proxy.status() == 1
     assert any("cannot start: lookout" in line and "PROXY_DNS" in line for line in proxy.lines)
+
+
+def test_names_are_looked_up_then_probed_then_served(start, place, endpoint):
+    """Nobody answers as a nameserver, so it is this machine that knows `localhost`."""
+    name = f"localhost:{endpoint.port}"
+    proxy = start(f"{{{QUICK}}}", {"PROXY_DNS": "127.0.0.1:1"}, address=name, resolve=", resolve: true")
+    proxy.ready()
+    assert sorted(told(place)) == [("addresses", name, None), ("health", name, True)]
+    assert endpoint.requests[0].get(b"host") == name.encode()
+    endpoint.now = BROKEN
+    proxy.line(f"web {name} down: 3 of 3 probes failed, last: HTTP 500 in ")
+    assert proxy.stop() == 0

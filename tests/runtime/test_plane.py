@@ -130,5 +130,6 @@ async def test_what_the_lookout_finds_out_reaches_the_pool(plane):
     assert pool.endpoints[0].probe_failure == "HTTP 500 in 1 ms"
     made.told("health", '{"pool": "web", "endpoint": "127.0.0.1:1", "up": true, "why": "HTTP 200 in 1 ms"}')
     assert not pool.endpoints[0].probe_failure
-    made.told("addresses", '{"pool": "web", "endpoint": "127.0.0.1:1", "addresses": ["127.0.0.2:1", "[::1]:2"]}')
+    found = '["127.0.0.2:1", "[::1]:2"]'
+    made.told("addresses", f'{{"pool": "web", "endpoint": "127.0.0.1:1", "addresses": {found}}}')
     assert [endpoint.name for endpoint in pool.endpoints] == ["127.0.0.2:1", "[::1]:2"]
