@@ -94,6 +94,7 @@ class Retry(Model):
     timeout: SecondsOrNone = coded(
         None, "How long one attempt waits for the head of its answer; null: timeouts.response_head alone."
     )
+    hedge: Bool = Field(False, description="Whether a GET slower than 95% of others gets a rival attempt.")
 
 
 class Queue(Model):

@@ -12,7 +12,9 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from proxy.errors import UpstreamError
+from proxy.handlers.hedge import Hedge, may_hedge
 from proxy.handlers.request_head import request_head
+from proxy.handlers.upload import Upload
 from proxy.http.body import Body
 from proxy.http.exchange import Exchange, respond
 from proxy.http.prepared import ResponseHead, error_page
@@ -22,7 +24,6 @@ from proxy.upstream.connect import connect
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.h1 import UpstreamConnection
 from proxy.upstream.tunnel import Tunnel
-from proxy.wire.h1 import chunk, last_chunk
 
 if TYPE_CHECKING:
     from proxy.handlers.reverse_proxy import ReverseProxy
@@ -34,23 +35,22 @@ LATENCY_PART = 0.1  # of a new sample in an endpoint's latency
 BUSY = error_page(503, [(b"Retry-After", b"1")])
 
 
-class Forwarding:
+class Forwarding(Upload):
     """See the module; `Responder`, `BodyReader`, `Waiter` and `Attempt` of the rooms around it."""
 
     __slots__ = (
-        "_body", "_connecting", "_connection", "_endpoint", "_exchange", "_fresh", "_handler", "_once",
-        "_pool", "_relaying", "_replays", "_retries", "_sent_at", "_streaming", "_target", "_tried",
-        "_wait_until")
+        "_connecting", "_endpoint", "_fresh", "_handler", "_hedge", "_once", "_pool", "_relaying", "_replays",
+        "_retries", "_sent_at", "_target", "_tried", "_wait_until")
 
     def __init__(self, handler: ReverseProxy, exchange: Exchange, target: bytes) -> None:
         self._handler = handler
         self._pool = pool = handler.pool
-        self._exchange = exchange
+        self.exchange = exchange
         self._target = target
-        self._body: Body | None = None
+        self._body = None
         self._tried: tuple[Endpoint, ...] = ()
         self._endpoint: Endpoint | None = None
-        self._connection: UpstreamConnection | None = None
+        self._connection = None
         self._connecting: asyncio.Task[None] | None = None
         # Whether it cannot be sent again should its fate be unknown: then not over a kept connection
         # that its endpoint may be closing this moment (LIFECYCLE, "An attempt").
@@ -59,6 +59,7 @@ class Forwarding:
         self._relaying = False  # octets of a final response have gone to the client
         self._streaming = False  # octets of the body go to the endpoint as they come
         self._retries = self._replays = 0
+        self._hedge: Hedge | None = None
         self._wait_until = 0.0
         pool.retry.budget.exchanges += 1
 
@@ -70,7 +71,7 @@ class Forwarding:
 
     def attempt(self, *, waited: bool = False) -> None:
         """Send the request to the next endpoint."""
-        exchange = self._exchange
+        exchange = self.exchange
         pool = self._pool
         now = exchange.started
         if (exchange.timings is not None or exchange.attempts or self._body is not None or self._wait_until
@@ -83,14 +84,10 @@ class Forwarding:
             return
         exchange.attempts += 1
         exchange.endpoint = endpoint.name
-        endpoint.in_flight += 1
-        if endpoint.most and endpoint.in_flight >= endpoint.most:
-            pool.full.add(endpoint)
+        pool.enter(endpoint)
         self._endpoint = endpoint
-        if self._fresh:
-            connection = None
-        else:
-            connection = endpoint.take_young(now) if self._once else endpoint.take_idle(now)
+        take = endpoint.take_young if self._once else endpoint.take_idle
+        connection = None if self._fresh else take(now)
         if connection is None:
             endpoint.test(now)
             self._connecting = spawn(exchange.loop, self._connect(endpoint))
@@ -98,8 +95,8 @@ class Forwarding:
             self._send(connection, now)
 
     def _none_left(self) -> None:
-        """Wait for one if the pool lets us, and if nothing of the request can have been executed so far."""
-        exchange, queue = self._exchange, self._pool.queue
+        """Wait for one if the pool lets us, and if nothing can have been executed so far."""
+        exchange, queue = self.exchange, self._pool.queue
         if queue is not None and not self._retries:
             self._tried = ()
             if not self._wait_until:
@@ -116,7 +113,7 @@ class Forwarding:
         self.attempt(waited=True)
 
     def overdue(self) -> None:
-        respond(self._exchange, BUSY)
+        respond(self.exchange, BUSY)
 
     async def _connect(self, endpoint: Endpoint) -> None:
         pool = self._pool
@@ -135,19 +132,20 @@ class Forwarding:
         self._send(connection, monotonic())
 
     def _send(self, connection: UpstreamConnection, now: float) -> None:
-        exchange = self._exchange
+        exchange = self.exchange
         self._connection = connection
         self._sent_at = now
         if exchange.timings is not None:
             exchange.timings[:] = [now]  # of the attempt that was answered
         body = self._body
-        head = request_head(exchange, self._target, body, self._handler.strip_prefix)
+        pool, head = self._pool, self.head()
         head_only = exchange.method == b"HEAD"
         if body is not None or exchange.body_length == 0:
             connection.send(self, head, body, now, head_only=head_only)
-            limit = self._pool.retry.timeout
-            if limit is not None and self._may_repeat("timeout"):
-                connection.deadline = min(connection.deadline, now + limit)
+            if pool.retry.timeout is not None and self._may_repeat("timeout"):
+                connection.deadline = min(connection.deadline, now + pool.retry.timeout)
+            if pool.hedge is not None and self._hedge is None and may_hedge(exchange, pool.hedge):
+                self._hedge = Hedge(self, pool, pool.hedge.seconds)
         else:
             connection.send_open(self, head, now, head_only=head_only)
             if exchange.headers.expect:
@@ -155,19 +153,20 @@ class Forwarding:
             else:
                 self._read_body()
 
+    def head(self) -> bytes:
+        return request_head(self.exchange, self._target, self._body, self._handler.strip_prefix)
+
     def _leave(self) -> None:
         """The current attempt is over, in whatever way."""
         self._connection = None
         endpoint, self._endpoint = self._endpoint, None
         if endpoint is not None:
-            endpoint.in_flight -= 1
-            if endpoint.most:
-                self._pool.freed(endpoint)
+            self._pool.leave(endpoint)
 
     # The response, called by the connection.
 
     def answer_whole(self, head: AnswerHead, body: bytes) -> None:
-        exchange = self._exchange
+        exchange = self.exchange
         endpoint = self._endpoint
         if endpoint is not None:
             if self._is_refused(endpoint, head):
@@ -183,7 +182,9 @@ class Forwarding:
 
     def _is_refused(self, endpoint: Endpoint, head: AnswerHead) -> bool:
         """Note how the endpoint answered; whether another one is asked instead."""
-        exchange = self._exchange
+        exchange = self.exchange
+        if self._hedge is not None:
+            self._hedge.cancel()
         endpoint.answers += 1
         if exchange.timings is not None:
             exchange.timings.append(monotonic())
@@ -192,6 +193,8 @@ class Forwarding:
                 sample = monotonic() - self._sent_at
                 known = endpoint.latency
                 endpoint.latency = known + LATENCY_PART * (sample - known) if known else sample
+                if self._pool.hedge is not None:
+                    self._pool.hedge.add(sample)
             return False
         self._pool.answered_badly(endpoint, head.status)
         if head.status not in self._pool.retry.statuses or not self._retry_elsewhere(str(head.status)):
@@ -206,7 +209,7 @@ class Forwarding:
 
     def _marked(self, head: AnswerHead, endpoint: Endpoint | None) -> ResponseHead:
         """The head with the address that the client asked for, not the endpoint's, and the sticky cookie."""
-        exchange, sticky = self._exchange, self._pool.sticky
+        exchange, sticky = self.exchange, self._pool.sticky
         scheme, host = exchange.peer.origin_for(exchange.headers, exchange.host)
         marked: ResponseHead = head
         if head.names_endpoint:
@@ -217,7 +220,7 @@ class Forwarding:
         return ResponseHead(marked.status, lines, marked.length, dated=marked.dated)
 
     def answer_head(self, head: AnswerHead, data: bytes) -> None:
-        exchange, endpoint = self._exchange, self._endpoint
+        exchange, endpoint = self.exchange, self._endpoint
         if endpoint is not None and self._is_refused(endpoint, head):
             return
         self._relaying = True
@@ -226,19 +229,19 @@ class Forwarding:
         exchange.start(marked, data, stream=stream)
 
     def answer_data(self, data: bytes) -> None:
-        self._exchange.write(data)
+        self.exchange.write(data)
 
     def answer_end(self, trailers: bytes) -> None:
         endpoint = self._endpoint
-        if endpoint is not None and endpoint.failures and self._exchange.status < 500:
+        if endpoint is not None and endpoint.failures and self.exchange.status < 500:
             endpoint.failures = 0  # not before the end: it may break off each time
         self._leave()
         if trailers and self._pool.disguise.sees(trailers):
             trailers = b""
-        self._exchange.finish(trailers)
+        self.exchange.finish(trailers)
 
     def answer_interim(self, head: AnswerHead) -> None:
-        exchange = self._exchange
+        exchange = self.exchange
         if head.status != 100:
             lines = self._marked(head, None).lines if head.names_endpoint else head.lines
             exchange.interim(lines)
@@ -247,7 +250,7 @@ class Forwarding:
 
     def answer_upgrade(self, head: AnswerHead, surplus: bytes) -> None:
         """A 101: only for a protocol that this client offered (RFC 9110 section 7.8)."""
-        exchange = self._exchange
+        exchange = self.exchange
         connection = self._connection
         offered = {protocol.strip().lower() for protocol in exchange.upgrade_offer.split(b",")}
         if connection is None or not head.upgrade or head.upgrade not in offered:
@@ -273,12 +276,14 @@ class Forwarding:
     # Failures.
 
     def answer_failed(self, error: UpstreamError, *, received: bool) -> None:
-        exchange, pool = self._exchange, self._pool
+        exchange, pool = self.exchange, self._pool
         endpoint, connection = self._endpoint, self._connection
         stale = connection is not None and connection.reused and not received and error.status == 502
         if endpoint is not None and not (stale or error.unsent or error.ours):
             self._blame(endpoint, error)
-        if self._relaying:
+        if self._hedge is not None and self._hedge.is_running():
+            self._leave()  # the other attempt is all there is now
+        elif self._relaying:
             pool.complain(exchange.endpoint, f"cut a response short: {error.reason}")
             self._leave()
             exchange.abort()
@@ -293,7 +298,7 @@ class Forwarding:
         """Count the attempt as failed, once: its head was counted when it came."""
         if not self._relaying:
             endpoint.answers += 1
-        elif self._exchange.status >= 500:
+        elif self.exchange.status >= 500:
             return
         self._pool.failed(endpoint, f"{error.phase}: {error.reason}")
 
@@ -329,20 +334,46 @@ class Forwarding:
 
     def _is_repeatable(self) -> bool:
         """Executing it twice is the same as once, by its method or because its client sees to it."""
-        exchange = self._exchange
+        exchange = self.exchange
         if self._body is None and exchange.body_length != 0:
             return False  # the client sends it once, and may do so while another connection is opened
         return exchange.method in IDEMPOTENT or exchange.headers.get(b"idempotency-key") is not None
 
     def _try_elsewhere(self, endpoint: Endpoint, why: str, *, retry: bool = True) -> None:
         """Leave this attempt for another one."""
-        exchange = self._exchange
+        exchange = self.exchange
         self._retries += retry
         self._tried += (endpoint,)
         if exchange.trail is None:
             exchange.trail = []
         exchange.trail.append((endpoint.name, why, monotonic()))
         self._leave()
+
+    # A second attempt beside the first.
+
+    def tried_with_current(self) -> tuple[Endpoint, ...]:
+        return self._tried if self._endpoint is None else (*self._tried, self._endpoint)
+
+    def take_over(self, endpoint: Endpoint, connection: UpstreamConnection) -> None:
+        """The rival was quicker: it is the attempt now, and the one so far is given up."""
+        late = self._connection
+        self._leave()
+        self._stop_connecting()
+        if late is not None:
+            late.discard()
+        self._endpoint, self._connection = endpoint, connection
+        self.exchange.endpoint = endpoint.name
+        connection.hand_to(self)
+
+    def rival_failed(self, error: UpstreamError) -> None:
+        """If it was all there was, so has the exchange."""
+        if self._endpoint is None:
+            self.exchange.refuse(error.status)
+
+    def _stop_connecting(self) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
+            self._connecting = None
 
     # The client, called by the exchange.
 
@@ -359,33 +390,9 @@ class Forwarding:
         connection = self._connection
         if self._wait_until and self._pool.queue is not None:
             self._pool.queue.remove(self)
-        if self._connecting is not None:
-            self._connecting.cancel()
-            self._connecting = None
+        if self._hedge is not None:
+            self._hedge.cancel()
+        self._stop_connecting()
         if connection is not None:
             connection.discard()
         self._leave()
-
-    # The request's body, when it is streamed.
-
-    def _read_body(self) -> None:
-        self._streaming = True
-        self._exchange.read_body(self)
-
-    def body_data(self, data: bytes) -> None:
-        self._streaming = True
-        connection = self._connection
-        if connection is not None:
-            connection.send_data(chunk(data) if self._exchange.body_length is None else data)
-
-    def body_end(self, trailers: bytes) -> None:
-        if self._connection is not None:
-            self._connection.send_end(last_chunk(trailers) if self._exchange.body_length is None else b"")
-
-    def endpoint_slow(self) -> None:
-        if self._body is None and self._exchange.body_length != 0:
-            self._exchange.pause_body()
-
-    def endpoint_fast(self) -> None:
-        if self._body is None and self._exchange.body_length != 0:
-            self._exchange.resume_body()

@@ -10,6 +10,7 @@ from proxy.config.schema import Config, EndpointConfig, PoolConfig
 from proxy.upstream.ejection import Ejection
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.idle import IdleLimit
+from proxy.upstream.pace import Pace
 from proxy.upstream.pool import Pool
 from proxy.upstream.queue import Queue
 from proxy.upstream.retry import NO_RETRY, Retry
@@ -46,5 +47,6 @@ def _rules(name: str, pool: PoolConfig, config: Config) -> PoolRules:
         queue=None if queue is None else Queue(queue.size, queue.timeout),
         sticky=None if sticky is None else Sticky(
             sticky.cookie, sticky.secret or "", name, max_age=sticky.max_age, secure=sticky.secure),
-        slow_start=pool.slow_start, timed=pool.strategy == "least_time" or ":" in pool.strategy,
+        hedge=Pace() if retry is not None and retry.hedge else None, slow_start=pool.slow_start,
+        timed=pool.strategy == "least_time" or ":" in pool.strategy,
         public={host.lower() for route in config.routes for host in route.match.host})

@@ -111,6 +111,11 @@ class UpstreamConnection(asyncio.Protocol):
     def is_busy(self) -> bool:
         return self._attempt is not None
 
+    def hand_to(self, attempt: Attempt) -> None:
+        """The rest of the response is for `attempt`, if there is any rest."""
+        if self._attempt is not None:
+            self._attempt = attempt
+
     # Sending.
 
     def is_usable(self, now: float) -> bool:

@@ -50,6 +50,7 @@ class Pool:
         self.retry = rules.retry
         self.queue = rules.queue
         self.sticky = rules.sticky
+        self.hedge = rules.hedge
         self.timed = rules.timed
         self.loop = loop
         self.wheel = wheel
@@ -112,6 +113,22 @@ class Pool:
         """Whether an endpoint that was not tried is available, and has a place."""
         return any(endpoint.is_available() and endpoint not in tried and endpoint not in self.full
                    for endpoint in self.endpoints)
+
+    def pick_other(self, exchange: Exchange, tried: tuple[Endpoint, ...]) -> Endpoint | None:
+        """An available endpoint that was not tried, for a second attempt beside a first one."""
+        return self.pick(exchange, (*tried, *self.full)) if self.has_other((*tried, *self.full)) else None
+
+    def enter(self, endpoint: Endpoint) -> None:
+        """An exchange with `endpoint` begins."""
+        endpoint.in_flight += 1
+        if endpoint.most and endpoint.in_flight >= endpoint.most:
+            self.full.add(endpoint)
+
+    def leave(self, endpoint: Endpoint) -> None:
+        """It is over."""
+        endpoint.in_flight -= 1
+        if endpoint.most:
+            self.freed(endpoint)
 
     def freed(self, endpoint: Endpoint) -> None:
         """An exchange with an endpoint that has a limit is over."""
@@ -282,6 +299,8 @@ class Pool:
         if self.rules.ejection is not None:
             self.rules.ejection.forgive(self.endpoints, self.loop.time())
         self.retry.budget.fade()
+        if self.hedge is not None:
+            self.hedge.settle()
         if self._complaints > MOST_COMPLAINTS:
             log.warning("%s: %d more attempts failed", self.name, self._complaints - MOST_COMPLAINTS)
         self._complaints = 0

@@ -43,7 +43,7 @@ def test_defaults(read, good):
     assert pool.ejection.model_dump() == {"failures": 3, "window": 10, "duration": 10, "rate": 0.3}
     assert pool.retry.model_dump() == {
         "attempts": 2, "on": ["connect", "reset", "timeout", "502", "503", "504"], "budget": 0.2,
-        "timeout": None,
+        "timeout": None, "hedge": False,
     }  # fmt: skip
     (route,) = config.routes
     assert (route.name, route.match, route.reverse_proxy) == ("route 1", schema.Match(), "web")

@@ -69,7 +69,8 @@ def test_pools(runtime):
     assert pool.endpoints[0]._most_idle == 14
     assert isinstance(pool.strategy, LeastConnections)
     assert {name: getattr(timeouts, name) for name in timeouts.__slots__} == {
-        "connect": 5, "response_head": 6, "response_body": 7, "tunnel": 8, "idle": 15}
+        "connect": 5, "response_head": 6, "response_body": 7, "tunnel": 8}
+    assert pool.endpoints[0].idle_limit.seconds == 15
 
 
 @pytest.mark.parametrize("target, kind", [

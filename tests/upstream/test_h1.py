@@ -3,6 +3,7 @@ import pytest
 from proxy.clock import NEVER
 from proxy.http.body import PIECE, Body, Spool
 from proxy.upstream import h1
+from proxy.upstream.endpoint import CANARIES
 from tests.upstream.stage import BODY_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT, REQUEST, FakeAttempt
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -184,6 +185,7 @@ def test_a_spare_connection_takes_the_place_of_the_oldest(upstream):
             u.endpoint.forget(self)
 
     u = upstream()
+    u.endpoint.idle_limit.told(IDLE_TIMEOUT)
     older = [Older(), Older()]
     u.endpoint.idle += older
     u.connection.spare = True
@@ -194,6 +196,20 @@ def test_a_spare_connection_takes_the_place_of_the_oldest(upstream):
     u.ask()
     u.serve(HELLO)  # it is one like the others now
     assert u.endpoint.idle == [older[1], u.connection]
+
+
+def test_a_few_are_left_to_show_how_long_the_endpoint_keeps_them(upstream):
+    class Older:
+        def discard(self):
+            u.endpoint.forget(self)
+
+    u = upstream()
+    older = [Older() for _ in range(CANARIES + 1)]
+    u.endpoint.idle += older
+    u.connection.spare = True
+    u.ask()
+    u.serve(HELLO)
+    assert u.endpoint.idle == [*older[:CANARIES], u.connection]
 
 
 def test_a_spare_connection_is_kept_where_there_is_no_other(upstream):

@@ -1,0 +1,197 @@
+"""A second attempt beside a slow first one: who wins, who is given up, and when there is none."""
+
+import asyncio
+
+import pytest
+
+from proxy.handlers import hedge
+from proxy.upstream.pace import ENOUGH, SHORTEST, Pace
+from proxy.upstream.retry import Retry
+from proxy.upstream.rules import PoolRules
+from tests.handlers.stage import HELLO, REFUSED, RETRY_ON, SWITCH, settle
+
+MOMENT = 1e-6
+
+
+@pytest.fixture
+def hedged(setting, monkeypatch):
+    """A setting whose pool has known for long that answers come at once."""
+    def make(share=0.2, **options):
+        pace = Pace()
+        pace.seconds = MOMENT
+        one = setting(rules=PoolRules(retry=Retry(2, RETRY_ON, share), hedge=pace), **options)
+        monkeypatch.setattr(hedge, "connect", one.connect)
+        return one
+    return make
+
+
+async def both(s):
+    """Until the rival's request is out, too."""
+    await until(lambda: len(s.remotes) == 2)
+    await settle()
+
+
+async def until(is_true):
+    async with asyncio.timeout(5):
+        while not is_true():  # noqa: ASYNC110  # a timer of the loop is all there is to wait for
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("winner", [0, 1])
+@pytest.mark.parametrize("pieces", [[HELLO], [HELLO[:-2], HELLO[-2:]]])
+async def test_the_first_answer_counts_and_the_other_attempt_is_given_up(hedged, winner, pieces):
+    s = hedged()
+    exchange = await s.handle()
+    await both(s)
+    assert s.in_flight == [1, 1]
+    assert s.remotes[0].request == s.remotes[1].request
+    s.remotes[winner].serve(*pieces)
+    assert bytes(exchange.body) == b"hello"
+    assert exchange.finished
+    assert exchange.endpoint == s.endpoints[winner].name
+    assert s.remotes[1 - winner].lost
+    assert not s.remotes[winner].lost
+    assert s.in_flight == [0, 0]
+
+
+async def test_it_counts_as_a_retry_and_the_budget_may_be_used_up(hedged):
+    s = hedged()
+    while s.pool.retry.budget.take():
+        pass
+    exchange = await s.handle()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    s.remote.serve(HELLO)
+    assert exchange.finished
+    assert s.asked == [1]
+
+
+@pytest.mark.parametrize("options", [
+    {"method": b"POST"}, {"method": b"PUT"}, {"method": b"DELETE"}, {"upgrade_offer": b"websocket"}])
+async def test_what_has_no_rival(hedged, options):
+    s = hedged()
+    await s.handle(**options)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert s.asked == [1]
+    s.remote.serve(HELLO)
+
+
+async def test_no_rival_without_another_endpoint(hedged):
+    s = hedged(count=1)
+    await s.handle()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert s.asked == [1]
+    s.remote.serve(HELLO)
+
+
+async def test_an_answer_in_time_has_no_rival(hedged):
+    s = hedged()
+    s.pool.hedge.seconds = 3600.0
+    exchange = await s.handle()
+    s.remote.serve(HELLO)
+    assert exchange.finished
+    assert s.in_flight == [0, 0]
+
+
+async def test_when_the_first_fails_the_rival_goes_on(hedged):
+    s = hedged()
+    exchange = await s.handle()
+    await both(s)
+    s.remotes[0].end()
+    await settle()
+    assert (exchange.refused, len(s.remotes), s.in_flight) == (None, 2, [0, 1])
+    s.remotes[1].serve(HELLO)
+    assert exchange.finished
+    assert s.in_flight == [0, 0]
+
+
+async def test_when_the_rival_fails_the_first_goes_on(hedged):
+    s = hedged()
+    exchange = await s.handle()
+    await both(s)
+    s.remotes[1].end()
+    assert (exchange.refused, s.in_flight) == (None, [1, 0])
+    s.remotes[0].serve(HELLO)
+    assert exchange.finished
+
+
+async def test_when_both_fail_so_does_the_exchange(hedged):
+    s = hedged()
+    exchange = await s.handle()
+    await both(s)
+    s.remotes[0].end()
+    s.remotes[1].end()
+    await settle()
+    assert (exchange.refused, s.in_flight) == (502, [0, 0])
+
+
+async def test_a_rival_that_cannot_connect(hedged):
+    s = hedged()
+    s.refusals[s.endpoints[1]] = REFUSED
+    exchange = await s.handle()
+    await until(lambda: s.endpoints[1].refusals == 1)
+    assert s.in_flight == [1, 0]
+    s.remote.serve(HELLO)
+    assert exchange.finished
+
+
+async def test_a_rival_over_a_kept_connection(hedged):
+    s = hedged()
+    await s.handle()
+    await both(s)
+    s.remotes[1].serve(HELLO)
+    exchange = await s.handle()
+    await until(lambda: s.in_flight == [1, 1])
+    s.remotes[1].serve(HELLO)
+    assert exchange.finished
+    assert s.asked == [1, 2, 1]
+
+
+async def test_interims_and_a_101_of_the_rival_go_nowhere(hedged):
+    s = hedged()
+    exchange = await s.handle()
+    await both(s)
+    s.remotes[1].serve(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+    assert exchange.interims == []
+    s.remotes[1].serve(SWITCH % b"websocket")
+    assert s.remotes[1].lost
+    s.remotes[0].serve(HELLO)
+    assert exchange.finished
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_client_that_leaves_leaves_both(hedged, begun):
+    s = hedged()
+    if not begun:
+        s.pool.hedge.seconds = 3600.0
+    exchange = await s.handle()
+    if begun:
+        await both(s)
+    exchange.responder.client_gone()
+    assert all(remote.lost for remote in s.remotes)
+    assert s.in_flight == [0, 0]
+
+
+async def test_the_pace_is_known_after_some_answers():
+    pace = Pace()
+    for _ in range(ENOUGH - 1):
+        pace.add(0.1)
+    pace.settle()
+    assert pace.seconds == 0.0
+    pace.add(9.0)
+    pace.settle()
+    assert pace.seconds == 9.0
+    for number in range(300):
+        pace.add(number / 1000)
+    pace.settle()
+    assert 0.28 < pace.seconds < 0.3
+
+
+async def test_the_pace_is_never_hectic():
+    pace = Pace()
+    for _ in range(ENOUGH):
+        pace.add(0.0001)
+    pace.settle()
+    assert pace.seconds == SHORTEST
