@@ -177,49 +177,6 @@ def test_a_closing_transport_is_not_kept(upstream):
     assert u.endpoint.idle == []
 
 
-def test_a_spare_connection_takes_the_place_of_the_oldest(upstream):
-    """Else those that were opened for requests that must not be sent twice would pile up."""
-
-    class Older:
-        def discard(self):
-            u.endpoint.forget(self)
-
-    u = upstream()
-    u.endpoint.idle_limit.told(IDLE_TIMEOUT)
-    older = [Older(), Older()]
-    u.endpoint.idle += older
-    u.connection.spare = True
-    u.ask()
-    u.serve(HELLO)
-    assert u.endpoint.idle == [older[1], u.connection]
-    assert u.endpoint.take_idle(u.clock.now) is u.connection
-    u.ask()
-    u.serve(HELLO)  # it is one like the others now
-    assert u.endpoint.idle == [older[1], u.connection]
-
-
-def test_a_few_are_left_to_show_how_long_the_endpoint_keeps_them(upstream):
-    class Older:
-        def discard(self):
-            u.endpoint.forget(self)
-
-    u = upstream()
-    older = [Older() for _ in range(CANARIES + 1)]
-    u.endpoint.idle += older
-    u.connection.spare = True
-    u.ask()
-    u.serve(HELLO)
-    assert u.endpoint.idle == [*older[:CANARIES], u.connection]
-
-
-def test_a_spare_connection_is_kept_where_there_is_no_other(upstream):
-    u = upstream()
-    u.connection.spare = True
-    u.ask()
-    u.serve(HELLO)
-    assert u.endpoint.idle == [u.connection]
-
-
 def test_an_idle_connection_has_its_time(upstream):
     u = upstream()
     u.ask()
