@@ -3,7 +3,6 @@ import pytest
 from proxy.clock import NEVER
 from proxy.http.body import PIECE, Body, Spool
 from proxy.upstream import h1
-from proxy.upstream.endpoint import CANARIES
 from tests.upstream.stage import BODY_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT, REQUEST, FakeAttempt
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
