@@ -15,13 +15,15 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from proxy import __version__
-from proxy.cli import check, run, schema
+from proxy.cli import check, run, schema, simulate
 
-# Each has HELP (one line) and `main(arguments) -> exit status`.
+# Each has HELP (one line) and `main(arguments) -> exit status`; with options of its own also
+# `add_options(parser)`, and TEACHING for the end of its help.
 VERBS: dict[str, ModuleType] = {
     "run": run,
     "check": check,
     "schema": schema,
+    "simulate": simulate,
 }
 IMPLIED = "run"
 PROGRAM = "python -m proxy"
@@ -31,6 +33,7 @@ examples:
   python -m proxy -c config.yaml          start; the line `ready: http://...` says where
   python -m proxy check -c config.yaml    report every mistake in the file, start nothing
   python -m proxy schema > schema.json    for an editor that completes and checks the file
+  python -m proxy simulate --endpoints 3 --slow a=10x@5s-15s    which strategy copes best? starts nothing
 
 signals, to the process whose pid the ready line names:
   TERM, INT (Ctrl-C)  accept no more, finish what runs within timeouts.drain, end; twice: at once
@@ -75,9 +78,14 @@ def build_parser() -> argparse.ArgumentParser:
         prog=PROGRAM, dest="verb", metavar="VERB", title=f"verbs (without one: {IMPLIED})"
     )
     for name, module in VERBS.items():
-        child = verbs.add_parser(name, help=module.HELP, description=module.HELP, allow_abbrev=False)
+        child = verbs.add_parser(
+            name, help=module.HELP, description=module.HELP, epilog=getattr(module, "TEACHING", None),
+            formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+        )
         # Left out behind the verb it keeps what stood before: `-c FILE check` and `check -c FILE`.
         add_config_option(child, argparse.SUPPRESS)
+        if hasattr(module, "add_options"):
+            module.add_options(child)
     parser.set_defaults(verb=IMPLIED)
     return parser
 
