@@ -1,38 +1,12 @@
 import pytest
 
-from proxy.balancing.round_robin import RoundRobin
-from proxy.clock import DeadlineWheel
-from proxy.upstream.endpoint import Endpoint
+from proxy.upstream.endpoint import Endpoint, Order
 from proxy.upstream.idle import IdleLimit
-from proxy.upstream.pool import FIRST_REST, LONGEST_REST, MOST_COMPLAINTS, Pool
-from proxy.upstream.rules import PoolRules
-from tests.fakes import FakeExchange, FakeLoop
-from tests.upstream.stage import TIMEOUTS
-
-
-class Loop(FakeLoop):
-    now = 0.0
-
-    def time(self):
-        return self.now
-
-
-class Setting:
-    def __init__(self, count=3):
-        self.loop = Loop()
-        self.wheel = DeadlineWheel(self.loop)
-        self.endpoints = [Endpoint(f"a:{port}", "a", port, 1, IdleLimit(60.0), 8)
-                          for port in range(1, count + 1)]
-        self.pool = Pool("web", self.endpoints, RoundRobin(), TIMEOUTS, PoolRules(), self.loop, self.wheel)
-
-    def picks(self, tried=()):
-        """Who is picked in many picks."""
-        return {self.pool.pick(FakeExchange(), tried) for _ in range(20)}
-
-    def wait(self, seconds):
-        self.loop.now += seconds
-        for call in self.wheel._every_tick:
-            call(self.loop.now)
+from proxy.upstream.pool import FIRST_REST, LONGEST_REST, MOST_COMPLAINTS
+from proxy.upstream.queue import Queue
+from proxy.upstream.sticky import Sticky
+from tests.fakes import FakeExchange
+from tests.upstream.pool_stage import Setting
 
 
 @pytest.fixture
@@ -147,3 +121,234 @@ def test_closing_a_pool_closes_what_is_idle(setting):
         endpoint.keep(connection)
     setting.pool.close()
     assert all(connection.discarded for connection in idle)
+
+
+# Priorities.
+
+def test_a_later_priority_stands_back():
+    s = Setting(priorities=(0, 0, 1))
+    one, two, backup = s.endpoints
+    assert s.picks() == {one, two}
+    s.pool.connect_failed(one, "refused")
+    assert s.picks() == {two}
+    s.pool.connect_failed(two, "refused")
+    assert s.picks() == {backup}
+    s.pool.connected(two)
+    assert s.picks() == {two}
+
+
+def test_a_later_priority_after_failed_attempts():
+    s = Setting(count=4, priorities=(0, 0, 2, 1))
+    one, two, second, first = s.endpoints
+    assert s.picks((one,)) == {two}
+    assert s.picks((one, two)) == {first}
+    assert s.picks((one, two, first)) == {second}
+    s.pool.connect_failed(two, "refused")
+    assert s.picks((one, first, second)) == {two}  # who rests is the last resort
+
+
+def test_of_those_that_stand_back_the_least_busy():
+    s = Setting(priorities=(0, 1, 1))
+    one, two, three = s.endpoints
+    s.pool.enter(two)
+    assert s.picks((one,)) == {three}
+    s.pool.enter(three)
+    s.pool.enter(three)
+    assert s.picks((one,)) == {two}
+
+
+# Limits.
+
+def test_a_full_endpoint_is_passed_over():
+    s = Setting(count=2, most=1)
+    first = s.enter()
+    assert s.pool.full == {first}
+    second = s.enter()
+    assert {first, second} == set(s.endpoints)
+    assert s.enter() is None
+    s.pool.leave(first)
+    assert s.pool.full == {second}
+    assert s.enter() is first
+
+
+def test_a_full_priority_flows_over_into_the_next():
+    s = Setting(priorities=(0, 1), count=2, most=1)
+    assert [s.enter(), s.enter(), s.enter()] == [*s.endpoints, None]
+
+
+def test_who_rests_is_not_asked_first_because_others_are_full():
+    s = Setting(count=2, most=1)
+    s.pool.connect_failed(s.endpoints[0], "refused")
+    assert s.enter() is s.endpoints[1]
+    assert s.enter() is None
+
+
+@pytest.mark.parametrize("tried, has", [((), True), ((0,), True), ((0, 2), False)])
+def test_whether_there_is_another(tried, has):
+    s = Setting(most=1)
+    s.pool.enter(s.endpoints[1])
+    assert s.pool.has_other([s.endpoints[at] for at in tried]) == has
+
+
+# The queue.
+
+def test_who_waits_takes_the_place_that_gets_free():
+    s = Setting(count=2, most=1, queue=Queue(9, 5.0))
+    one, _ = s.enter(), s.enter()
+    first, second = s.wait_in_line(), s.wait_in_line()
+    s.pool.leave(one)
+    assert (first.endpoint, second.endpoint, second.turns) == (one, None, 0)
+    assert (s.pool.full, len(s.pool.queue)) == (set(s.endpoints), 1)
+
+
+def test_who_waits_takes_a_place_at_a_later_priority():
+    """Else newcomers would be served there, before them."""
+    s = Setting(count=2, most=1, priorities=(0, 1), queue=Queue(9, 5.0))
+    s.enter()
+    backup = s.enter()
+    waiter = s.wait_in_line()
+    s.pool.leave(backup)
+    assert waiter.endpoint is backup
+
+
+@pytest.mark.parametrize("change", [
+    lambda s: s.pool.connected(s.endpoints[1]),
+    lambda s: s.pool.probe_told("a:1", up=True, why=""),
+    lambda s: s.pool.order("a:3", Order.READY),
+    lambda s: s.wait(FIRST_REST)])
+def test_who_waits_takes_an_endpoint_that_is_back(change):
+    s = Setting(most=1, queue=Queue(9, 5.0))
+    s.pool.probe_told("a:1", up=False, why="")
+    s.pool.connect_failed(s.endpoints[1], "refused")
+    s.pool.order("a:3", Order.DRAIN)
+    waiters = [s.wait_in_line() for _ in range(3)]
+    change(s)
+    assert [waiter.endpoint is not None for waiter in waiters] == [True, False, False]
+
+
+def test_who_waits_too_long():
+    s = Setting(count=1, most=1, queue=Queue(9, 5.0))
+    s.enter()
+    first = s.wait_in_line()
+    s.wait(4.9)
+    second = s.wait_in_line()
+    assert not first.late
+    s.wait(0.1)
+    assert (first.late, second.late) == (True, False)
+
+
+def test_while_none_is_available_one_at_a_time_tries():
+    """The others wait, newcomers too: a site that is down is not stormed."""
+    s = Setting(count=2, most=1, queue=Queue(9, 5.0))
+    for endpoint in s.endpoints:
+        s.pool.connect_failed(endpoint, "refused")
+    waiters = [s.wait_in_line() for _ in range(3)]
+    assert s.picks() == {None}
+    s.wait(0.25)
+    assert [waiter.turns for waiter in waiters] == [1, 0, 0]
+    s.pool.leave(waiters[0].endpoint)
+    assert [waiter.turns for waiter in waiters] == [1, 0, 0]
+    s.wait(0.25)
+    assert [waiter.turns for waiter in waiters] == [1, 1, 0]
+
+
+def test_while_none_is_available_the_first_one_tries_at_once():
+    s = Setting(queue=Queue(9, 5.0))
+    for endpoint in s.endpoints:
+        s.pool.connect_failed(endpoint, "refused")
+    assert s.picks() == set(s.endpoints)
+
+
+def test_where_all_are_disabled_everybody_waits():
+    s = Setting(count=1, queue=Queue(9, 5.0))
+    s.pool.order("a:1", Order.DISABLED)
+    waiter = s.wait_in_line()
+    s.wait(0.25)
+    assert (waiter.endpoint, len(s.pool.queue)) == (None, 1)
+    assert s.picks() == {None}
+
+
+# Stickiness.
+
+def stuck(s, endpoint):
+    return FakeExchange(fields=[(b"Cookie", b"lb=" + s.pool.sticky.value(endpoint))])
+
+
+def picked(s, endpoint, tried=(), leaving=()):
+    """Who are picked for a client that is stuck to an endpoint."""
+    return {s.pool.pick(stuck(s, endpoint), tried, leaving) for _ in range(20)}
+
+
+@pytest.fixture
+def sticky():
+    return Setting(most=2, sticky=Sticky("lb", "secret", "web"))
+
+
+def test_a_client_comes_back_to_its_endpoint(sticky):
+    for endpoint in sticky.endpoints:
+        assert picked(sticky, endpoint) == {endpoint}
+    stranger = Endpoint("b:1", "b", 1, 1, IdleLimit(9.0), 8)
+    assert picked(sticky, stranger) == set(sticky.endpoints)
+
+
+@pytest.mark.parametrize("leave, stays", [
+    (lambda pool, one: pool.order("a:1", Order.DRAIN), True),
+    (lambda pool, one: pool.order("a:1", Order.DISABLED), False),
+    (lambda pool, one: pool.connect_failed(one, ""), False),
+    (lambda pool, one: pool.probe_told("a:1", up=False, why=""), False),
+    (lambda pool, one: pool.order("a:1", Order.DRAIN) and pool.connect_failed(one, ""), False),
+    (lambda pool, one: pool.order("a:1", Order.DRAIN) and pool.probe_told("a:1", up=False, why=""), False),
+    (lambda pool, one: pool.order("a:1", Order.DRAIN) and setattr(one, "ejected_until", 9e9), False),
+    (lambda pool, one: [pool.enter(one), pool.enter(one)], False),
+    (lambda pool, one: pool.addresses_told("a:1", ["10.0.0.1:1"]), False)])
+def test_how_long_it_does(sticky, leave, stays):
+    one = sticky.endpoints[0]
+    leave(sticky.pool, one)
+    assert (one in picked(sticky, one)) == stays
+    assert one not in sticky.picks()
+    assert len(picked(sticky, one)) == (1 if stays else len(sticky.pool._active) - len(sticky.pool.full))
+
+
+def test_a_failed_attempt_is_tried_elsewhere(sticky):
+    one, two, three = sticky.endpoints
+    assert picked(sticky, one, (one,)) == {two, three}
+
+
+# Endpoints that seem about to leave.
+
+def test_others_are_preferred_to_one_that_seems_to_leave(setting):
+    one, two, three = setting.endpoints
+    assert setting.picks(leaving=(one,)) == {two, three}
+    assert setting.picks(tried=(two,), leaving=(one,)) == {three}
+    assert setting.picks(leaving=(one, two, three)) == {one, two, three}
+    assert setting.picks(tried=(two, three), leaving=(one,)) == {one}
+
+
+def test_not_others_of_a_later_priority():
+    s = Setting(count=2, priorities=(0, 1))
+    assert s.picks(leaving=s.endpoints[:1]) == {s.endpoints[0]}
+
+
+def test_not_others_that_are_full_or_rest():
+    s = Setting(count=3, most=1)
+    one, two, three = s.endpoints
+    s.pool.enter(two)
+    s.pool.connect_failed(three, "refused")
+    assert s.picks(leaving=(one,)) == {one}
+
+
+def test_a_client_that_is_stuck_stays(sticky):
+    one = sticky.endpoints[0]
+    assert picked(sticky, one, leaving=(one,)) == {one}
+
+
+def test_who_seems_to_leave(setting):
+    one = setting.endpoints[0]
+    one.keep(None)
+    one.will_close(100.0)
+    assert setting.pool.signs.until == one.leaving_until
+    assert setting.pool.leaving(100.0, once=True) == (one,)
+    assert setting.pool.leaving(100.0, once=False) == ()
+    one.test(100.0)
+    assert setting.pool.leaving(100.0, once=False) == (one,)
+    assert setting.pool.leaving(one.leaving_until, once=True) == ()

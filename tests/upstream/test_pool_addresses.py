@@ -1,0 +1,156 @@
+"""The addresses of a name come and go while exchanges are under way."""
+
+import pytest
+
+from proxy.upstream.endpoint import Order
+from proxy.upstream.queue import Queue
+from proxy.upstream.sticky import Sticky
+from tests.fakes import FakeExchange
+from tests.upstream.pool_stage import Setting
+from tests.upstream.test_answer import head_of
+
+TWO = ["10.0.0.1:80", "[2001:db8::1]:80"]
+
+
+@pytest.fixture
+def setting():
+    return Setting()
+
+
+def names(setting):
+    return [endpoint.name for endpoint in setting.pool.endpoints]
+
+
+def of(setting, name):
+    return next(endpoint for endpoint in setting.pool.endpoints if endpoint.name == name)
+
+
+def test_a_name_stands_for_its_addresses(setting):
+    setting.pool.addresses_told("a:2", TWO)
+    assert names(setting) == ["a:1", *TWO, "a:3"]
+    assert [(e.host, e.port, e.origin) for e in setting.pool.endpoints[1:3]] == [
+        ("10.0.0.1", 80, "a:2"), ("2001:db8::1", 80, "a:2")]
+    assert setting.picks() == set(setting.pool.endpoints)
+
+
+def test_what_stays_keeps_its_counters(setting):
+    setting.pool.addresses_told("a:2", TWO)
+    stays = of(setting, TWO[0])
+    setting.pool.enter(stays)
+    setting.pool.addresses_told("a:2", ["10.0.0.9:80", TWO[0]])
+    assert names(setting) == ["a:1", "10.0.0.9:80", TWO[0], "a:3"]
+    assert of(setting, TWO[0]) is stays
+    assert (stays.in_flight, stays.order) == (1, Order.READY)
+
+
+def test_what_goes_finishes_and_keeps_nothing():
+    s = Setting(most=1)
+    gone = s.endpoints[1]
+    s.pool.enter(gone)
+    s.pool.addresses_told("a:2", TWO)
+    assert s.pool.full == set()
+    assert gone not in s.picks()
+    assert not gone.keep(None)
+    s.pool.leave(gone)
+    assert (gone.in_flight, s.pool.full) == (0, set())
+
+
+@pytest.mark.parametrize("event", [
+    lambda pool, gone: pool.failed(gone, "reset"), lambda pool, gone: pool.connect_failed(gone, "refused"),
+    lambda pool, gone: pool.connected(gone)])
+def test_what_its_exchanges_report_then_changes_nothing(setting, event):
+    gone = setting.endpoints[1]
+    setting.pool.addresses_told("a:2", TWO)
+    event(setting.pool, gone)
+    assert setting.picks() == set(setting.pool.endpoints)
+    assert gone not in setting.picks()
+
+
+def test_a_new_address_stands_as_its_name_does(setting):
+    setting.pool.probe_told("a:2", up=False, why="HTTP 500")
+    setting.pool.order("a:3", Order.DRAIN)
+    setting.pool.addresses_told("a:2", TWO)
+    setting.pool.addresses_told("a:3", ["10.0.0.3:80"])
+    assert setting.picks() == {setting.endpoints[0]}
+    setting.pool.probe_told("a:2", up=True, why="")
+    assert setting.picks() == set(setting.pool.endpoints[:3])
+    setting.pool.order("a:3", Order.READY)
+    assert setting.picks() == set(setting.pool.endpoints)
+
+
+def test_one_address_of_several_can_be_ordered(setting):
+    setting.pool.addresses_told("a:2", TWO)
+    assert setting.pool.order(TWO[0], Order.DISABLED)
+    assert setting.pool.set_share(TWO[1], 5)
+    assert setting.picks() == set(setting.pool.endpoints) - {of(setting, TWO[0])}
+
+
+def test_an_address_that_is_told_twice_is_one(setting):
+    setting.pool.addresses_told("a:2", [TWO[0], TWO[0]])
+    setting.pool.addresses_told("a:2", [TWO[0], TWO[0]])
+    assert names(setting) == ["a:1", TWO[0], "a:3"]
+
+
+def test_a_name_that_is_not_ours(setting):
+    setting.pool.addresses_told("b:1", TWO)
+    assert setting.pool.endpoints == setting.endpoints
+
+
+def test_who_waits_takes_an_address_that_is_new():
+    s = Setting(count=1, most=1, queue=Queue(9, 5.0))
+    s.enter()
+    waiters = [s.wait_in_line() for _ in range(2)]
+    s.pool.addresses_told("a:1", TWO)
+    assert {waiter.endpoint for waiter in waiters} == set(s.pool.endpoints)
+    assert s.pool.full == set(s.pool.endpoints)
+
+
+def test_a_cookie_leads_to_an_address_as_long_as_it_is_there():
+    s = Setting(count=1, sticky=Sticky("lb", "secret", "web"))
+    s.pool.addresses_told("a:1", TWO)
+    one, other = s.pool.endpoints
+    exchange = FakeExchange(fields=[(b"Cookie", b"lb=" + s.pool.sticky.value(one))])
+    assert {s.pool.pick(exchange, ()) for _ in range(9)} == {one}
+    s.pool.addresses_told("a:1", TWO[1:])
+    assert s.pool.pick(exchange, ()) is other
+
+
+def seen(setting, location):
+    """A Location as a client gets it."""
+    head = head_of(b"Location: " + location, disguise=setting.pool.disguise)
+    return head.lines if not head.names_endpoint else setting.pool.disguise.rewrite(
+        head, b"https", b"www.example.com").lines
+
+
+def test_every_address_that_is_or_was_configured_is_disguised():
+    s = Setting(count=1)
+    gone = s.endpoints[0]
+    gone.host = "app.internal"
+    s.pool.enter(gone)
+    s.pool.addresses_told("a:1", TWO)
+    for place in (b"10.0.0.1:80", b"[2001:db8::1]:80", b"app.internal:1", b"a:1"):
+        assert b"Location: https://www.example.com/x\r\n" in seen(s, b"http://%b/x" % place)
+
+
+def test_an_address_that_has_gone_is_disguised_while_it_works():
+    s = Setting(count=1)
+    s.pool.addresses_told("a:1", TWO)
+    first = of(s, TWO[0])
+    s.pool.enter(first)
+    s.pool.addresses_told("a:1", TWO[1:])
+    assert b"www.example.com" in seen(s, b"http://10.0.0.1:80/x")
+    s.pool.addresses_told("a:1", ["10.0.0.3:80"])
+    assert b"www.example.com" in seen(s, b"http://10.0.0.1:80/x")
+    s.pool.leave(first)
+    s.pool.addresses_told("a:1", ["10.0.0.4:80"])
+    assert b"www.example.com" not in seen(s, b"http://10.0.0.1:80/x")
+
+
+def test_what_was_remembered_of_answers_is_forgotten(setting):
+    """Heads that were read before an address was known may name it."""
+    raw = b"HTTP/1.1 200 OK\r\nLocation: http://10.0.0.1:80/\r\n\r\n"
+    for _ in range(2):
+        assert not setting.pool.memo.parse(raw).names_endpoint
+    setting.pool.addresses_told("a:2", TWO)
+    assert setting.pool.memo.find(raw) is None
+    assert setting.pool.memo.parse(raw).names_endpoint
