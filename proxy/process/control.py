@@ -9,11 +9,13 @@ supervisor -> worker   drain      stop accepting, finish what runs, end
                        reopen     reopen the log files
                        health     an endpoint is up or down (see news.py)
                        addresses  what an endpoint's name stands for now
+                       order, weight  what the operator wants of an endpoint
 worker -> supervisor   ready      accepting connections
                        failed     about to end because of `text`
                        draining   was asked by a signal to end: start a successor
+                       hurry      an endpoint's address cannot be reached
 
-supervisor -> lookout  drain, stop, reopen
+supervisor -> lookout  drain, stop, reopen, hurry
 lookout -> supervisor  health, addresses
                        known      all that must be known before anything is served has been told
                        failed

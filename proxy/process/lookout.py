@@ -11,6 +11,7 @@ inherit the sockets of probes that are under way.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -29,6 +30,9 @@ class Watcher(Protocol):
 
     async def known(self) -> None:
         """Until all has been told that must be known before anything is served."""
+
+    def hurry(self, pool: str, endpoint: str) -> None:
+        """A worker cannot reach this endpoint: look soon, if that tells anything new."""
 
 
 def needs_lookout(config: Config) -> bool:
@@ -74,12 +78,13 @@ class Lookout:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._life: asyncio.Task[int] | None = None
+        self._watchers: Sequence[Watcher] = ()
 
     async def live(self, make: Callable[[], Sequence[Watcher]]) -> int:
         self._life = asyncio.current_task()
         self._channel.listen(asyncio.get_running_loop(), self._told, self._end)
         try:
-            watchers = make()
+            self._watchers = watchers = make()
             await asyncio.gather(self._announce(watchers), *(watcher.run() for watcher in watchers))
         except asyncio.CancelledError:
             return 0  # told to, or the supervisor is gone
@@ -99,6 +104,10 @@ class Lookout:
                 self._end()
             case "reopen":
                 logs.reopen()
+            case news.HURRY:
+                told = json.loads(text)
+                for watcher in self._watchers:
+                    watcher.hurry(told["pool"], told["endpoint"])
 
     def _end(self) -> None:
         if self._life is not None:

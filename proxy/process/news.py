@@ -1,7 +1,16 @@
-"""What the lookout finds out about endpoints, on its way to the workers; `text` is JSON once more.
+"""What is told about endpoints; `text` is JSON once more. From the lookout to the workers:
 
     health     {"pool": "web", "endpoint": "127.0.0.1:8001", "up": false, "why": "HTTP 500 in 12 ms"}
     addresses  {"pool": "web", "endpoint": "app.internal:8000", "addresses": ["10.0.0.1:8000"]}
+
+from the operator to the workers:
+
+    order      {"pool": "web", "endpoint": "127.0.0.1:8001", "order": "ready" | "drain" | "disabled"}
+    weight     {"pool": "web", "endpoint": "127.0.0.1:8001", "weight": 3}
+
+and from a worker to the lookout:
+
+    hurry      {"pool": "web", "endpoint": "app.internal:8000"}: it cannot be reached, it may have moved
 
 The rule of this room: of each endpoint only the last is of interest. The supervisor keeps it, so that
 a worker that starts knows all before it serves, and so does a lookout that takes another's place.
@@ -14,6 +23,10 @@ from collections.abc import Iterator
 
 HEALTH = "health"
 ADDRESSES = "addresses"
+ORDER = "order"
+WEIGHT = "weight"
+HURRY = "hurry"
+FOR_WORKERS = frozenset((HEALTH, ADDRESSES, ORDER, WEIGHT))
 
 
 def health(pool: str, endpoint: str, *, up: bool, why: str) -> str:
@@ -22,6 +35,18 @@ def health(pool: str, endpoint: str, *, up: bool, why: str) -> str:
 
 def addresses(pool: str, endpoint: str, found: list[str]) -> str:
     return json.dumps({"pool": pool, "endpoint": endpoint, "addresses": found})
+
+
+def order(pool: str, endpoint: str, wanted: str) -> str:
+    return json.dumps({"pool": pool, "endpoint": endpoint, "order": wanted})
+
+
+def weight(pool: str, endpoint: str, wanted: int) -> str:
+    return json.dumps({"pool": pool, "endpoint": endpoint, "weight": wanted})
+
+
+def hurry(pool: str, endpoint: str) -> str:
+    return json.dumps({"pool": pool, "endpoint": endpoint})
 
 
 class News:

@@ -178,6 +178,8 @@ class Supervisor:
                 self._let_go(child)
             case news.HEALTH | news.ADDRESSES:
                 self._pass_on(word, text)
+            case news.HURRY if self._lookout is not None and self._lookout.child is not None:
+                self._lookout.child.channel.send(word, text, text)
 
     def _pass_on(self, word: str, text: str) -> None:
         about = self._news.note(word, text)

@@ -37,6 +37,9 @@ class Plane(Protocol):
     def told(self, word: str, text: str) -> None:
         """The lookout has found out something about an endpoint, see `news.py`."""
 
+    def report_to(self, tell: Callable[[str, str], None]) -> None:
+        """Have `tell(word, text)` called with what the supervisor should know."""
+
     def reopen_logs(self) -> None:
         """The log files were moved away."""
 
@@ -111,6 +114,7 @@ class Worker:
     async def _serve(self, loop: asyncio.AbstractEventLoop, sockets: Sequence[Bound],
                      known: Iterable[tuple[str, str]]) -> None:
         self._plane = self._plane_factory(self._config, loop)
+        self._plane.report_to(self._channel.send)
         for word, text in known:
             self._plane.told(word, text)
         await self._plane.start(sockets)
@@ -126,7 +130,7 @@ class Worker:
                 self._life.cancel()
             case "reopen":
                 self._reopen()
-            case news.HEALTH | news.ADDRESSES if self._plane is not None:
+            case _ if word in news.FOR_WORKERS and self._plane is not None:
                 self._plane.told(word, text)
 
     def _reopen(self) -> None:

@@ -9,7 +9,8 @@ import asyncio
 import gc
 import json
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from proxy.clock import DeadlineWheel
 from proxy.config.schema import Config
@@ -19,6 +20,7 @@ from proxy.downstream.switch import Switch
 from proxy.http.addresses import AddressSet
 from proxy.observe.access_log import AccessLog
 from proxy.runtime.build import build
+from proxy.upstream.endpoint import Order
 
 TIDY_EVERY = 5.0  # seconds
 
@@ -81,6 +83,15 @@ class DataPlane:
                 pool.probe_told(told["endpoint"], up=told["up"], why=told["why"])
             case "addresses":
                 pool.addresses_told(told["endpoint"], told["addresses"])
+            case "order":
+                pool.order(told["endpoint"], Order(told["order"]))
+            case "weight":
+                pool.set_share(told["endpoint"], told["weight"])
+
+    def report_to(self, tell: Callable[[str, str], None]) -> None:
+        """Have `tell(word, text)` called with what the supervisor should know."""
+        for pool in self._runtime.pools.values():
+            pool.unreachable = partial(_tell_unreachable, tell, pool.name)
 
     def reopen_logs(self) -> None:
         if self._log is not None:
@@ -96,3 +107,7 @@ class DataPlane:
         self._wheel.stop()
         if self._log is not None:
             self._log.flush()
+
+
+def _tell_unreachable(tell: Callable[[str, str], None], pool: str, endpoint: str) -> None:
+    tell("hurry", json.dumps({"pool": pool, "endpoint": endpoint}))

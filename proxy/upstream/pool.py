@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import cast
 
 from proxy.balancing.strategy import Strategy
@@ -59,6 +59,7 @@ class Pool:
         self.full: set[Endpoint] = set()
         self.panic = False
         self.signs = Signs()
+        self.unreachable: Callable[[str], None] = _nobody  # told of a configured name that may have moved
         self._active: list[Endpoint] = []
         self._retired: list[Endpoint] = []  # no longer of the pool, but still at work
         self._complaints = 0
@@ -160,6 +161,8 @@ class Pool:
         rest = min(FIRST_REST * 2 ** min(endpoint.refusals - 1, 8), LONGEST_REST)
         endpoint.down_until = self.loop.time() + rest
         log.warning("%s %s cannot be reached: %s", self.name, endpoint.name, reason)
+        if endpoint.origin != endpoint.name:
+            self.unreachable(endpoint.origin)
         self._rebuild()
 
     def connected(self, endpoint: Endpoint) -> None:
@@ -366,6 +369,10 @@ class Pool:
     def close(self) -> None:
         for endpoint in self.endpoints:
             endpoint.close_idle()
+
+
+def _nobody(origin: str) -> None:
+    """Where there is no lookout."""
 
 
 def _sibling(endpoint: Endpoint, address: str) -> Endpoint:

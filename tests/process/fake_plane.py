@@ -56,6 +56,9 @@ class FakePlane:
     def told(self, word, text):
         self.news.append([word, json.loads(text)])
 
+    def report_to(self, tell):
+        self.tell = tell
+
     def reopen_logs(self):
         self.reopened += 1
 

@@ -19,6 +19,7 @@ class Watcher:
         self.knows = asyncio.Event()
         self.fails = asyncio.Event()
         self.ended = False
+        self.hurried = []
 
     async def run(self):
         try:
@@ -29,6 +30,9 @@ class Watcher:
 
     async def known(self):
         await self.knows.wait()
+
+    def hurry(self, pool, endpoint):
+        self.hurried.append((pool, endpoint))
 
 
 class Supervised:
@@ -84,6 +88,15 @@ async def test_it_ends_with_its_supervisor(start):
     lookout = await start()
     lookout.channel.close()
     assert await lookout.status() == 0
+
+
+async def test_its_watchers_learn_who_cannot_be_reached(start):
+    lookout = await start()
+    lookout.channel.send(news.HURRY, news.hurry("web", "app.internal:80"))
+    lookout.watchers[0].knows.set()
+    lookout.watchers[1].knows.set()
+    await lookout.hears()
+    assert [watcher.hurried for watcher in lookout.watchers] == [[("web", "app.internal:80")]] * 2
 
 
 async def test_it_reopens_its_log(start, monkeypatch):

@@ -7,7 +7,9 @@ import pytest
 
 from proxy import tasks
 from proxy.config.load import loads
+from proxy.process import news
 from proxy.runtime.plane import TIDY_EVERY, DataPlane
+from proxy.upstream.endpoint import Order
 
 CONFIG = """
 listen: 127.0.0.1:8080
@@ -133,3 +135,26 @@ async def test_what_the_lookout_finds_out_reaches_the_pool(plane):
     found = '["127.0.0.2:1", "[::1]:2"]'
     made.told("addresses", f'{{"pool": "web", "endpoint": "127.0.0.1:1", "addresses": {found}}}')
     assert [endpoint.name for endpoint in pool.endpoints] == ["127.0.0.2:1", "[::1]:2"]
+
+
+async def test_what_the_operator_wants_reaches_the_pool(plane):
+    made, _ = await plane()
+    endpoint = made._runtime.pools["web"].endpoints[0]
+    made.told(news.ORDER, news.order("web", endpoint.name, "drain"))
+    assert endpoint.order is Order.DRAIN
+    made.told(news.WEIGHT, news.weight("web", endpoint.name, 7))
+    assert (endpoint.share, endpoint.weight) == (7, 7)
+    made.told(news.ORDER, news.order("web", endpoint.name, "ready"))
+    assert endpoint.is_available()
+
+
+async def test_an_address_that_cannot_be_reached_is_reported_by_its_name(plane):
+    made, _ = await plane()
+    pool, heard = made._runtime.pools["web"], []
+    made.report_to(lambda word, text: heard.append((word, text)))
+    pool.connect_failed(pool.endpoints[0], "refused")
+    assert heard == []  # it is no name
+    name = pool.endpoints[0].origin
+    made.told(news.ADDRESSES, news.addresses("web", name, ["127.0.0.2:1"]))
+    pool.connect_failed(pool.endpoints[0], "refused")
+    assert heard == [(news.HURRY, news.hurry("web", name))]
