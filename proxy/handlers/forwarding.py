@@ -97,6 +97,7 @@ class Forwarding(Upload):
     def _none_left(self) -> None:
         """Wait for one if the pool lets us, and if nothing can have been executed so far."""
         exchange, queue = self.exchange, self._pool.queue
+        self._call_off()
         if queue is not None and not self._retries:
             self._tried = ()
             if not self._wait_until:
@@ -183,8 +184,7 @@ class Forwarding(Upload):
     def _is_refused(self, endpoint: Endpoint, head: AnswerHead) -> bool:
         """Note how the endpoint answered; whether another one is asked instead."""
         exchange = self.exchange
-        if self._hedge is not None:
-            self._hedge.cancel()
+        self._call_off()
         endpoint.answers += 1
         if exchange.timings is not None:
             exchange.timings.append(monotonic())
@@ -291,6 +291,7 @@ class Forwarding(Upload):
             self.attempt()
         else:
             self._leave()
+            self._call_off()
             pool.complain(exchange.endpoint, f"failed: {error.phase}: {error.reason}")
             exchange.refuse(error.status)
 
@@ -354,14 +355,14 @@ class Forwarding(Upload):
     def tried_with_current(self) -> tuple[Endpoint, ...]:
         return self._tried if self._endpoint is None else (*self._tried, self._endpoint)
 
-    def take_over(self, endpoint: Endpoint, connection: UpstreamConnection) -> None:
+    def take_over(self, endpoint: Endpoint, connection: UpstreamConnection, sent_at: float) -> None:
         """The rival was quicker: it is the attempt now, and the one so far is given up."""
         late = self._connection
         self._leave()
         self._stop_connecting()
         if late is not None:
             late.discard()
-        self._endpoint, self._connection = endpoint, connection
+        self._endpoint, self._connection, self._sent_at = endpoint, connection, sent_at
         self.exchange.endpoint = endpoint.name
         connection.hand_to(self)
 
@@ -369,6 +370,11 @@ class Forwarding(Upload):
         """If it was all there was, so has the exchange."""
         if self._endpoint is None:
             self.exchange.refuse(error.status)
+
+    def _call_off(self) -> None:
+        """No rival: one has answered, or the exchange is over or in the queue."""
+        if self._hedge is not None:
+            self._hedge.cancel()
 
     def _stop_connecting(self) -> None:
         if self._connecting is not None:
@@ -390,8 +396,7 @@ class Forwarding(Upload):
         connection = self._connection
         if self._wait_until and self._pool.queue is not None:
             self._pool.queue.remove(self)
-        if self._hedge is not None:
-            self._hedge.cancel()
+        self._call_off()
         self._stop_connecting()
         if connection is not None:
             connection.discard()

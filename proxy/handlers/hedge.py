@@ -42,7 +42,7 @@ class Hedge:
         seconds: when.
     """
 
-    __slots__ = ("_connecting", "_forwarding", "_pool", "_timer", "connection", "endpoint")
+    __slots__ = ("_connecting", "_forwarding", "_pool", "_sent_at", "_timer", "connection", "endpoint")
 
     def __init__(self, forwarding: Forwarding, pool: Pool, seconds: float) -> None:
         self._forwarding = forwarding
@@ -50,6 +50,7 @@ class Hedge:
         self._connecting: asyncio.Task[None] | None = None
         self.connection: UpstreamConnection | None = None
         self.endpoint: Endpoint | None = None
+        self._sent_at = 0.0
         self._timer = pool.loop.call_later(seconds, self._begin)
 
     def is_running(self) -> bool:
@@ -61,6 +62,7 @@ class Hedge:
         if endpoint is None or not pool.retry.budget.take():
             return
         self.endpoint = endpoint
+        forwarding.exchange.attempts += 1
         pool.enter(endpoint)
         connection = endpoint.take_idle(monotonic())
         if connection is None:
@@ -82,9 +84,10 @@ class Hedge:
 
     def _send(self, connection: UpstreamConnection) -> None:
         self.connection = connection
+        self._sent_at = now = monotonic()
         exchange = self._forwarding.exchange
         head_only = exchange.method == b"HEAD"
-        connection.send(self, self._forwarding.head(), None, monotonic(), head_only=head_only)
+        connection.send(self, self._forwarding.head(), None, now, head_only=head_only)
 
     def cancel(self) -> None:
         """The other attempt has come to something."""
@@ -103,7 +106,7 @@ class Hedge:
         endpoint, connection = self.endpoint, self.connection
         self.endpoint = self.connection = None
         if endpoint is not None and connection is not None:
-            self._forwarding.take_over(endpoint, connection)
+            self._forwarding.take_over(endpoint, connection, self._sent_at)
 
     # The response, called by the connection.
 

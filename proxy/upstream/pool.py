@@ -50,7 +50,7 @@ class Pool:
         self.retry = rules.retry
         self.queue = rules.queue
         self.sticky = rules.sticky
-        self.hedge = rules.hedge
+        self.hedge = None if rules.sticky else rules.hedge  # a rival's answer would stick its client to it
         self.timed = rules.timed
         self.loop = loop
         self.wheel = wheel

@@ -6,8 +6,10 @@ import pytest
 
 from proxy.handlers import hedge
 from proxy.upstream.pace import ENOUGH, SHORTEST, Pace
+from proxy.upstream.queue import Queue
 from proxy.upstream.retry import Retry
 from proxy.upstream.rules import PoolRules
+from proxy.upstream.sticky import Sticky
 from tests.handlers.stage import HELLO, REFUSED, RETRY_ON, SWITCH, settle
 
 MOMENT = 1e-6
@@ -16,10 +18,10 @@ MOMENT = 1e-6
 @pytest.fixture
 def hedged(setting, monkeypatch):
     """A setting whose pool has known for long that answers come at once."""
-    def make(share=0.2, **options):
+    def make(share=0.2, queue=None, **options):
         pace = Pace()
         pace.seconds = MOMENT
-        one = setting(rules=PoolRules(retry=Retry(2, RETRY_ON, share), hedge=pace), **options)
+        one = setting(rules=PoolRules(retry=Retry(2, RETRY_ON, share), hedge=pace, queue=queue), **options)
         monkeypatch.setattr(hedge, "connect", one.connect)
         return one
     return make
@@ -172,6 +174,55 @@ async def test_a_client_that_leaves_leaves_both(hedged, begun):
     exchange.responder.client_gone()
     assert all(remote.lost for remote in s.remotes)
     assert s.in_flight == [0, 0]
+
+
+async def test_a_rivals_time_is_its_own(hedged):
+    """Not counted from when the slow one was asked: the pace would get slower with each rival."""
+    s = hedged()
+    exchange = await s.handle()
+    await both(s)
+    exchange.responder._sent_at -= 1000.0
+    s.remotes[1].serve(HELLO)
+    assert exchange.attempts == 2
+    assert s.endpoints[0].latency == 0.0
+    assert 0.0 < s.endpoints[1].latency < 100.0
+
+
+async def test_an_exchange_that_has_failed_has_no_rival(hedged):
+    s = hedged(count=1)
+    s.pool.hedge.seconds = 3600.0
+    exchange = await s.handle()
+    rival = exchange.responder._hedge
+    s.remote.end()
+    assert exchange.refused == 502
+    assert rival._timer.cancelled()
+
+
+async def test_an_exchange_that_waits_for_a_place_has_no_rival(hedged):
+    s = hedged(count=1, most=1, queue=Queue(9, 60.0))
+    s.pool.hedge.seconds = 3600.0
+    await s.keep_one()
+    first = s.ask()
+    second = s.ask()
+    rival = first.responder._hedge
+    s.remotes[0].end()  # the second one takes the place, over a new connection
+    assert len(s.pool.queue) == 1
+    assert rival._timer.cancelled()
+    for _ in range(2):
+        await settle()
+        s.remotes[-1].serve(HELLO)
+    assert (first.status, second.status) == (200, 200)
+
+
+async def test_who_is_stuck_to_an_endpoint_has_no_rival(setting):
+    pace = Pace()
+    pace.seconds = MOMENT
+    s = setting(rules=PoolRules(retry=Retry(2, RETRY_ON, 0.2), hedge=pace, sticky=Sticky("lb", "x", "web")))
+    await s.handle()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert s.asked == [1]
+    s.remote.serve(HELLO)
 
 
 async def test_the_pace_is_known_after_some_answers():
