@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from proxy.simulation.load import MOST_REQUESTS, NO_FIELDS, Load, Request, Target, effort
@@ -115,15 +116,19 @@ def read_log(
         entries = sorted(log.entries(_lines(file.readline)), key=lambda entry: entry.time)
     if not entries:
         raise ValueError(_nothing(log))
-    times = list(spread([entry.time for entry in entries]))
-    first = times[0]
-    times = [time - first for time in times if length is None or time - first < length]
+    first = entries[0].time
+    spaced = zip(spread([entry.time for entry in entries]), entries, strict=True)
+    # Sorted again: where both formats are mixed, one that was spread may have passed the next.
+    kept = sorted(
+        ((time - first, entry) for time, entry in spaced if length is None or time - first < length),
+        key=itemgetter(0))
+    times = [time for time, _ in kept]
     if len(times) > MOST_REQUESTS:
         raise ValueError(f"holds {len(times):,} requests, more than the {MOST_REQUESTS:,} of one simulation; "
                          "replay less of it with --duration")
     works, lucks = effort(len(times), service, shape, seed)
     # A log of one moment is one of a second.
-    return Load(times, _requests(entries[: len(times)]), works, lucks, length or max(times[-1], 1.0))
+    return Load(times, _requests([entry for _, entry in kept]), works, lucks, length or max(times[-1], 1.0))
 
 
 def _lines(readline: Callable[[int], str]) -> Iterator[str]:

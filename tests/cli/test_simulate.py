@@ -175,7 +175,8 @@ def test_all_mistakes_are_told_at_once(mistakes):
         "--endpoints", "2", "--endpoint", "a", "--endpoint", "c:wight=3", "--slow", "x=10x",
         "--slow", "a=fast", "--down", "b@8s-5s", "--errors", "a=200%", "--strategy", "leastconn",
         "--hash-key", "cokie:a", "--rate", "0", "--duration", "5", "--clients", "none", "--service", "1h",
-        "--distribution", "normal", "--workers-per-endpoint", "0", "--seed", "-1", "--plot", "a.pdf", "--pool", "web",
+        "--distribution", "normal", "--workers-per-endpoint", "0", "--seed", "-1",
+        "--plot", "a.pdf", "--pool", "web",
     ) == [
         "--pool: --endpoints and --endpoint say what the pool is; leave it out",
         "--endpoint: there are two endpoints called 'a'; give each its own name",

@@ -52,6 +52,13 @@ def test_json_lines_know_milliseconds_and_stand_in_the_order_of_their_ends(read)
     assert [request.client for request in load.requests] == ["a", "b"]
 
 
+def test_where_both_formats_are_mixed_the_order_is_that_of_time(read):
+    text = combined(("a", 1, "/"), ("b", 1, "/")) + json_line("2026-11-22T08:01:01.250Z", "c")
+    load, _ = read(text)
+    assert load.times == [0.0, 0.25, 0.5]
+    assert [request.client for request in load.requests] == ["a", "c", "b"]
+
+
 def test_of_json_lines_those_of_the_pool_count(read):
     at = "2026-11-22T08:01:16.250Z"
     text = json_line(at, "web") + json_line(at, "static", pool="") + json_line(at, "app", pool="app")
