@@ -5,7 +5,7 @@ memory than 16384, and a slot is bid for once. If an endpoint comes or leaves, o
 gets or had move.
 
 An endpoint takes at most 1.25 times its weighted share of what is in flight, rounded up
-(Mirrokni, Thorup and Zadimoghaddam 2018); above that the next in the key's order is asked, the
+(Mirrokni, Thorup and Zadimoghaddam 2018), but always `FREE`; above that the next in the key's order is asked, the
 same one that the key would move to if the endpoint were gone. So one key that all the world asks
 for spreads over as many endpoints as it needs. What is in flight is this worker's; see `_recount`
 for how closely it is watched.
@@ -22,6 +22,7 @@ from proxy.balancing.strategy import Candidate, Request
 
 SLOTS = 1 << 14  # with 10 endpoints a share is true to 2.4 %, with 100 to 8 %
 MOST_RANKED = 1 << 17  # endpoints in remembered rankings, 1 MB
+FREE = 4      # exchanges in flight that any endpoint has room for: a quiet pool has nothing to spread
 COUNTED = 16  # endpoints whose load a pick may look at, on average
 
 
@@ -65,7 +66,7 @@ class ConsistentHash:
             self._due -= 1
         else:
             self._recount()
-        if endpoint.in_flight * self._weights < self._room * endpoint.weight:
+        if endpoint.in_flight < FREE or endpoint.in_flight * self._weights < self._room * endpoint.weight:
             return endpoint
         return self._next(slot)
 
@@ -85,7 +86,7 @@ class ConsistentHash:
         ranked = self._ranking(slot)
         weights, room = self._weights, self._room
         for endpoint in ranked:
-            if endpoint.in_flight * weights < room * endpoint.weight:
+            if endpoint.in_flight < FREE or endpoint.in_flight * weights < room * endpoint.weight:
                 return endpoint
         return with_room(ranked)  # counted too long ago
 
@@ -115,7 +116,7 @@ def with_room(ranked: Sequence[Candidate]) -> Candidate | None:
     """The first that has room among these and no others; somebody has, unless there is nobody."""
     weights, room = room_among(ranked)
     for endpoint in ranked:
-        if endpoint.in_flight * weights < room * endpoint.weight:
+        if endpoint.in_flight < FREE or endpoint.in_flight * weights < room * endpoint.weight:
             return endpoint
     return None
 

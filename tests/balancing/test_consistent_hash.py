@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.balancing import consistent_hash
-from proxy.balancing.consistent_hash import SLOTS, ConsistentHash
+from proxy.balancing.consistent_hash import FREE, SLOTS, ConsistentHash
 from tests.balancing.fakes import WEIGHTS, FakeEndpoint, FakeExchange, FakeTarget, endpoints_of
 
 PAGES = [FakeExchange(target=FakeTarget(b"/page/%d" % number)) for number in range(4000)]
@@ -106,10 +106,10 @@ def test_keys_spread_by_weight():
 
 
 def has_kept_its_bound(endpoint, endpoints):
-    """At most 1.25 times its share of what is in flight, rounded up; in integers."""
+    """At most 1.25 times its share of what is in flight, rounded up and never below FREE; in integers."""
     flying = sum(one.in_flight for one in endpoints)
     weights = sum(one.weight for one in endpoints)
-    return endpoint.in_flight <= -(-5 * flying * endpoint.weight // (4 * weights))
+    return endpoint.in_flight <= max(FREE, -(-5 * flying * endpoint.weight // (4 * weights)))
 
 
 @given(WEIGHTS, st.integers(0, 120), st.integers(1, 5), st.randoms(use_true_random=False))
@@ -134,7 +134,7 @@ def test_a_large_pool_is_counted_now_and_then_and_nearly_keeps_its_bound():
         endpoint.in_flight += 1
         flying.append(endpoint)
         share = 1.25 * len(flying) * endpoint.weight / sum(one.weight for one in endpoints)
-        assert endpoint.in_flight < share + 2
+        assert endpoint.in_flight < max(share + 2, FREE + 1)
         if len(flying) > 500:
             flying.pop(rng.randrange(500)).in_flight -= 1
 
@@ -148,12 +148,22 @@ def test_when_all_ended_since_the_count_somebody_is_found_still():
     assert strategy.pick(PAGES[0], ()) is built(endpoints).pick(PAGES[0], ())
 
 
+def test_in_a_quiet_pool_every_key_stays_on_its_endpoint():
+    """There is nothing to spread: two requests at a time must not send a client somewhere else."""
+    endpoints = endpoints_of(1, 1, 1, 1)
+    strategy = built(endpoints)
+    home = strategy.pick(PAGES[0], ())
+    for _ in range(FREE - 1):
+        home.in_flight += 1
+        assert strategy.pick(PAGES[0], ()) is home
+
+
 def test_a_full_endpoints_keys_go_where_they_would_if_it_were_gone():
     endpoints = endpoints_of(1, 1, 1, 1)
     strategy = built(endpoints)
     for exchange in PAGES[:50]:
         home = strategy.pick(exchange, ())
-        home.in_flight = 2
+        home.in_flight = FREE
         second = strategy.pick(exchange, ())
         assert second is not home
         assert second.name == placed([one for one in endpoints if one is not home], [exchange])[0]
