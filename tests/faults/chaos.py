@@ -49,8 +49,10 @@ class Wish:
         size: octets of the answer's body; 0: the mark and a line end.
         delay: seconds before the head.
         drip: seconds that the body takes, in ten pieces.
-        fault: reset | truncate | half_close | garbage | silence, once `after` octets of the answer are out.
+        fault: reset | truncate | half_close | garbage | silence | crawl (an octet a second), once `after`
+            octets of the answer are out.
         chunked: no Content-Length.
+        status: of the answer.
         reply: the name of one of the origin's raw replies, sent instead.
     """
 
@@ -60,12 +62,13 @@ class Wish:
     fault: str = ""
     after: int = 0
     chunked: bool = False
+    status: int = 200
     reply: str = ""
 
     @classmethod
     def read(cls, target: bytes) -> Wish:
         given = dict(parse_qsl(urlsplit(target.decode("latin-1")).query))
-        kinds = {"size": int, "delay": float, "drip": float, "after": int, "chunked": bool}
+        kinds = {"size": int, "delay": float, "drip": float, "after": int, "chunked": bool, "status": int}
         known = cls.__dataclass_fields__
         return cls(**{key: kinds.get(key, str)(value) for key, value in given.items() if key in known})
 
@@ -89,14 +92,18 @@ class Origin:
         idle: (shortest, longest) seconds after which a kept connection is closed.
         seed: of those times.
         silent: accept and never answer.
+        twist: what it makes of each wish; a fault of its own, whatever it is asked for.
         replies: name -> steps; a step is octets (see `fill`), seconds, "close", "reset" or "half_close".
     """
 
-    def __init__(self, name="origin", port=0, *, idle=None, seed=1, silent=False, replies=None):
+    def __init__(self, name="origin", port=0, *, host="127.0.0.1", idle=None, seed=1, silent=False,
+                 replies=None):
         self.name = name
+        self.host = host
         self.port = port
         self.idle = idle
         self.silent = silent
+        self.twist = None
         self.replies = replies or {}
         self.random = random.Random(seed)
         self.requests: list[Seen] = []
@@ -104,16 +111,17 @@ class Origin:
         self.begun = Counter()  # by mark: heads that arrived, whatever became of them
         self.connections = 0    # open now
         self.busy = 0           # answers that are under way
+        self.busiest = 0
         self.answered = 0
         self.accepted = 0
         self._tasks = set()
 
     async def __aenter__(self):
         self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", self.port, backlog=4096, limit=PIECE)
+            self._serve, self.host, self.port, backlog=4096, limit=PIECE)
         self.port = self._server.sockets[0].getsockname()[1]
-        self.place = "127.0.0.1", self.port
-        self.address = f"127.0.0.1:{self.port}"
+        self.place = self.host, self.port
+        self.address = f"{self.host}:{self.port}"
         return self
 
     async def __aexit__(self, *_):
@@ -136,6 +144,12 @@ class Origin:
             writer.close()
 
 
+@contextlib.asynccontextmanager
+async def three_origins():
+    async with Origin("ada") as ada, Origin("bruno") as bruno, Origin("clara") as clara:
+        yield ada, bruno, clara
+
+
 class Connection:
     """One connection of an origin."""
 
@@ -151,6 +165,7 @@ class Connection:
         while (seen := await self._request()) is not None:
             self.origin.requests.append(seen)
             self.origin.busy += 1
+            self.origin.busiest = max(self.origin.busiest, self.origin.busy)
             try:
                 goes_on = await self._answer(seen)
                 self.origin.answered += 1
@@ -207,6 +222,8 @@ class Connection:
         if self.origin.silent:
             return await self._stay_silent()
         wish = Wish.read(seen.target.encode("latin-1"))
+        if self.origin.twist is not None:
+            wish = self.origin.twist(wish)
         await asyncio.sleep(wish.delay)
         if wish.reply:
             own = self.origin.replies[wish.reply]
@@ -214,8 +231,9 @@ class Connection:
         length = wish.size or len(seen.mark) + 1
         framing = "Transfer-Encoding: chunked" if wish.chunked else f"Content-Length: {length}"
         head = (
-            f"HTTP/1.1 200 OK\r\n{framing}\r\nContent-Type: text/plain\r\nX-Origin: {self.origin.name}\r\n"
-            f"X-Mark: {seen.mark}\r\nX-Length: {seen.length}\r\nX-Digest: {seen.digest}\r\n\r\n"
+            f"HTTP/1.1 {wish.status} So\r\n{framing}\r\nContent-Type: text/plain\r\n"
+            f"X-Origin: {self.origin.name}\r\nX-Mark: {seen.mark}\r\n"
+            f"X-Length: {seen.length}\r\nX-Digest: {seen.digest}\r\n\r\n"
         ).encode()
         pieces = pieces_of(seen.mark, wish.size)
         if wish.fault:
@@ -242,6 +260,11 @@ class Connection:
             return await self.play(["close"])
         if wish.fault == "silence":
             return await self._stay_silent()
+        if wish.fault == "crawl":
+            crawl = asyncio.create_task(self._crawl(message[wish.after:]))
+            await self._stay_silent()
+            crawl.cancel()
+            return False
         return await self.play(["close" if wish.fault == "truncate" else wish.fault])
 
     async def _stay_silent(self):
@@ -249,6 +272,11 @@ class Connection:
         while await self.reader.read(65536):
             pass
         return False
+
+    async def _crawl(self, octets):
+        for octet in octets:
+            await asyncio.sleep(1)
+            await self.send(bytes((octet,)))
 
     async def play(self, steps):
         for step in steps:

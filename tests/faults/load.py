@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import socket
 from collections import Counter
 from dataclasses import dataclass, field
@@ -48,6 +49,18 @@ class Ask:
         if self.method in ("POST", "PUT"):
             lines.append(f"Content-Length: {len(self.body)}")
         return "\r\n".join([*lines, "", ""]).encode() + self.body
+
+
+def half_posts(seed, query=""):
+    """What makes GETs and POSTs, by chance."""
+    chance = random.Random(seed)
+
+    def make():
+        if chance.random() < 0.5:
+            return Ask(query=query)
+        return Ask("POST", query=query, body=bytes(chance.randrange(100, 2000)))
+
+    return make
 
 
 @dataclass
@@ -167,12 +180,11 @@ class Client:
         fields = dict(head.headers)
         outcome.status = head.status_code
         outcome.origin = fields.get(b"x-origin", b"").decode()
-        if head.status_code >= 500 and b"x-mark" not in fields:
-            outcome.kind = STATUS
+        if head.status_code >= 500 and fields.get(b"x-mark") in (None, ask.mark.encode()):
+            outcome.kind = STATUS  # of the proxy's own, or of the application's
         elif fields.get(b"x-mark") != ask.mark.encode() or body != self._due_body(ask, head):
             outcome.kind = WRONG
             outcome.why = f"{head.status_code} {head.headers!r} {body[:80]!r}"
-
 
     def _due_body(self, ask, head):
         return b"" if ask.method == "HEAD" or head.status_code == 204 else body_of(ask.mark, ask.size)

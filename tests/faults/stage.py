@@ -20,7 +20,10 @@ class FaultStage(Stage):
         return running
 
 
-def configuration(*endpoints, more=""):
-    """One pool for all paths; no access log, as lines for thousands of requests help nobody."""
-    pool = f"pools: {{web: {{endpoints: [{', '.join(endpoints)}]}}}}"
+def configuration(*endpoints, pool="", more=""):
+    """One pool for all paths; no access log, as lines for thousands of requests help nobody.
+
+    `pool` are further keys of it: `key: value, ...`.
+    """
+    pool = f"pools: {{web: {{endpoints: [{', '.join(endpoints)}], {pool}}}}}"
     return f"access_log: false\n{pool}\nroutes: [{{reverse_proxy: web}}]\n{more}"
