@@ -79,6 +79,28 @@ def test_json(opened):
         "total_ms": 500.0, "queued_ms": 10.0, "head_ms": 250.0}
 
 
+def test_json_names_the_attempts_that_failed(opened):
+    log = opened("json")
+    trail = [("127.0.0.1:8001", "connect: refused", 100.001), ("127.0.0.1:8002", "HTTP 503", 100.25)]
+    for each in (trail, [], None):
+        log.ended(exchange_of(trail=each, attempts=3), 101.0)
+    first, *others = [json.loads(line) for line in lines_of(log)]
+    assert first["failed_attempts"] == [
+        {"endpoint": "127.0.0.1:8001", "why": "connect: refused", "after_ms": 1.0},
+        {"endpoint": "127.0.0.1:8002", "why": "HTTP 503", "after_ms": 250.0}]
+    assert not any("failed_attempts" in record for record in others)
+
+
+def test_what_an_endpoint_sent_breaks_no_line(opened):
+    """The reason of a failed attempt may quote it."""
+    log = opened("json")
+    log.ended(exchange_of(trail=[("a:1", "head: not HTTP: 'x\n\x1b[31m\u20ac\ud800'", 100.5)]), 101.0)
+    line, = lines_of(log)
+    assert line.isascii()
+    assert b"\x1b" not in line
+    assert "not HTTP" in json.loads(line)["failed_attempts"][0]["why"]
+
+
 @pytest.mark.parametrize("timings, there", [(None, set()), ([], set()), ([100.01], {"queued_ms"})])
 def test_json_without_what_never_happened(opened, timings, there):
     log = opened("json")
