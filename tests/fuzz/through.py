@@ -15,7 +15,7 @@ from proxy.balancing import STRATEGIES
 from proxy.clock import DeadlineWheel
 from proxy.downstream.h1 import H1Connection
 from proxy.downstream.switch import Settings, Switch
-from proxy.handlers import reverse_proxy
+from proxy.handlers import forwarding
 from proxy.handlers.reverse_proxy import ReverseProxy
 from proxy.http.peer import Peer
 from proxy.routing.table import Route, RouteTable
@@ -155,7 +155,7 @@ class Way:
 
     def feed(self, *pieces):
         """The client sends these; returns the way itself."""
-        with patch.object(reverse_proxy, "connect", self._connect):
+        with patch.object(forwarding, "connect", self._connect):
             for piece in pieces:
                 if not self.client.closed:
                     self.connection.data_received(piece)
