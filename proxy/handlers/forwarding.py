@@ -172,8 +172,8 @@ class Forwarding(Upload):
         if endpoint is not None:
             if self._is_refused(endpoint, head):
                 return
-            if endpoint.failures and head.status < 500:
-                endpoint.failures = 0
+            if (endpoint.failures or endpoint.trial_from) and head.status < 500:
+                endpoint.works()
             self._connection = self._endpoint = None
             endpoint.in_flight -= 1
             if endpoint.most:
@@ -233,8 +233,8 @@ class Forwarding(Upload):
 
     def answer_end(self, trailers: bytes) -> None:
         endpoint = self._endpoint
-        if endpoint is not None and endpoint.failures and self.exchange.status < 500:
-            endpoint.failures = 0  # not before the end: it may break off each time
+        if endpoint is not None and (endpoint.failures or endpoint.trial_from) and self.exchange.status < 500:
+            endpoint.works()  # not before the end: it may break off each time
         self._leave()
         if trailers and self._pool.disguise.sees(trailers):
             trailers = b""
@@ -261,7 +261,7 @@ class Forwarding(Upload):
         self._relaying = True
         if self._endpoint is not None:
             self._endpoint.answers += 1
-            self._endpoint.failures = 0
+            self._endpoint.works()
         marked = self._marked(head, self._endpoint) if head.names_endpoint or self._pool.sticky else head
         lines = marked.lines + b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % head.upgrade
         exchange.responder = None
@@ -301,7 +301,7 @@ class Forwarding(Upload):
             endpoint.answers += 1
         elif self.exchange.status >= 500:
             return
-        self._pool.failed(endpoint, f"{error.phase}: {error.reason}")
+        self._pool.failed(endpoint, f"{error.phase}: {error.reason}", self._sent_at)
 
     def _goes_on(self, endpoint: Endpoint, error: UpstreamError, *, stale: bool) -> bool:
         """Whether there is another attempt; the current one is left then."""

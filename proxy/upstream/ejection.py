@@ -35,13 +35,19 @@ class Ejection:
         self.window = window
         self.duration = duration
 
-    def failed(self, endpoint: Endpoint, now: float) -> bool:
-        """Count a failure; whether it is one too many in a row."""
+    def failed(self, endpoint: Endpoint, now: float, sent_at: float = 0.0) -> str:
+        """Count a failure; the reason if it is one too many, else nothing.
+
+        Args:
+            sent_at: monotonic seconds; of those on trial the first one that was sent since is too many.
+        """
         if now - endpoint.failed_at > self.window:
             endpoint.failures = 0
         endpoint.failures += 1
         endpoint.failed_at = now
-        return endpoint.failures >= self._failures
+        if endpoint.failures >= self._failures:
+            return f"{endpoint.failures} failures in a row, last"
+        return "back and failed at once" if 0.0 < endpoint.trial_from <= sent_at else ""
 
     def outlier(self, endpoints: Sequence[Endpoint]) -> tuple[Endpoint, float, float] | None:
         """The endpoint that fails most, its share and the others', if it fails too often beside them."""

@@ -61,6 +61,8 @@ class Endpoint:
         refusals, down_until: connects that failed in a row; it rests until then (0.0: does not).
         ejections, ejected_until: the same for ejection from real traffic.
         warm_from: since when its share grows; 0.0 when it has all of it.
+        trial_from: since when it is back from a rest or an ejection without having answered well (see
+            `try_out`); 0.0 mostly.
 
     What real traffic says (see `ejection`):
         answers, errors: recent ones; both fade.
@@ -71,7 +73,7 @@ class Endpoint:
         "_most_idle", "answers", "down_until", "ejected_until", "ejections", "errors", "failed_at",
         "failures", "host", "idle", "idle_limit", "in_flight", "keeps", "latency", "leaving_until", "most",
         "name", "order", "origin", "port", "priority", "probe_failure", "refusals", "share", "signs",
-        "tested_until", "warm_from", "weight")
+        "tested_until", "trial_from", "warm_from", "weight")
 
     def __init__(self, name: str, host: str, port: int | None, share: int, idle_limit: IdleLimit,
                  most_idle: int, *, most: int = 0, priority: int = 0, origin: str = "") -> None:
@@ -91,6 +93,7 @@ class Endpoint:
         self.leaving_until = self.tested_until = 0.0
         self.signs = Signs()
         self.order = Order.READY
+        self.trial_from = 0.0
         self.probe_failure = ""
         self.refusals = self.ejections = self.failures = 0
         self.down_until = self.ejected_until = self.warm_from = self.failed_at = 0.0
@@ -142,9 +145,28 @@ class Endpoint:
             self.tested_until = 0.0
 
     def test(self, now: float) -> None:
-        """A new connection is opened: while it seems to leave, no other one until that one has worked."""
-        if now < self.leaving_until:
+        """A new connection is opened: where it is not known what that is good for, the next one waits.
+
+        While it seems to leave, until this one has worked; on trial at most for `LEAVING` seconds, as an
+        answer may take long.
+        """
+        if self.trial_from:
+            self.tested_until = self.leaving_until = self.signs.until = now + LEAVING
+        elif now < self.leaving_until:
             self.tested_until = self.leaving_until
+
+    def try_out(self, now: float) -> None:
+        """It is back, but nobody knows whether it works: one exchange finds out, others go elsewhere."""
+        self.trial_from = now
+        self.leaving_until = self.signs.until = now + LEAVING
+        self.tested_until = 0.0
+        self.close_idle()
+
+    def works(self) -> None:
+        """It has answered well."""
+        self.failures = 0
+        if self.trial_from:
+            self.trial_from = self.leaving_until = 0.0
 
     def keep(self, connection: UpstreamConnection) -> bool:
         """Take back a connection after an exchange; False when there are enough, or it shall have no more."""

@@ -169,18 +169,18 @@ class Pool:
         """`endpoint` answers again."""
         if endpoint.refusals:
             endpoint.refusals = 0
-            endpoint.leaving_until = 0.0
+            endpoint.leaving_until = endpoint.trial_from = 0.0
             log.warning("%s %s can be reached again", self.name, endpoint.name)
             if endpoint.down_until:
                 endpoint.down_until = 0.0
                 self._returned(endpoint)
 
-    def failed(self, endpoint: Endpoint, reason: str) -> None:
+    def failed(self, endpoint: Endpoint, reason: str, sent_at: float = 0.0) -> None:
         """No response, a broken one, or one that says that the application is not there."""
         endpoint.errors += 1
         rules = self.rules.ejection
-        if rules is not None and rules.failed(endpoint, self.loop.time()):
-            self._eject(endpoint, rules, f"{endpoint.failures} failures in a row, last: {reason}")
+        if rules is not None and (sign := rules.failed(endpoint, self.loop.time(), sent_at)):
+            self._eject(endpoint, rules, f"{sign}: {reason}")
 
     def answered_badly(self, endpoint: Endpoint, status: int) -> None:
         """A 5xx: of some the endpoint itself is the cause, and of the others' share the review judges."""
@@ -317,17 +317,17 @@ class Pool:
 
     def _wake(self) -> None:
         """Let those try again whose time is over."""
-        now, awake = self.loop.time(), False
-        for endpoint in self.endpoints:
-            if endpoint.down_until and endpoint.down_until <= now:
-                endpoint.down_until, awake = 0.0, True
-                self._warm(endpoint)
-            if endpoint.ejected_until and endpoint.ejected_until <= now:
+        now = self.loop.time()
+        back = [e for e in self.endpoints if 0.0 < e.down_until <= now or 0.0 < e.ejected_until <= now]
+        for endpoint in back:
+            if 0.0 < endpoint.ejected_until <= now:
                 ejection.end(endpoint, now)
-                awake = True
                 log.warning("%s %s is back from ejection", self.name, endpoint.name)
-                self._warm(endpoint)
-        if awake:
+            if endpoint.down_until <= now:
+                endpoint.down_until = 0.0
+            endpoint.try_out(now)
+            self._warm(endpoint)
+        if back:
             self._rebuild()
 
     def _rewarm(self) -> None:

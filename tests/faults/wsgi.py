@@ -4,7 +4,6 @@ Each request's mark is added to the file MARKS, so that a request which was exec
 """
 
 import os
-import time
 from urllib.parse import parse_qs
 
 from tests.faults.chaos import body_of
@@ -17,7 +16,6 @@ def app(environ, start_response):
     os.write(marks, f"{mark}\n".encode())  # in one piece: O_APPEND
     sent = environ["wsgi.input"].read()
     wish = parse_qs(environ["QUERY_STRING"])
-    time.sleep(float(wish.get("delay", ["0"])[0]))
     body = body_of(mark, int(wish.get("size", ["0"])[0]))
     start_response("200 OK", [
         ("Content-Type", "text/plain"), ("Content-Length", str(len(body))), ("X-Mark", mark),

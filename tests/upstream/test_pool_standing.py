@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.upstream.ejection import FEWEST_ERRORS, LONGEST, Ejection
-from proxy.upstream.endpoint import Order
+from proxy.upstream.endpoint import LEAVING, Order
 from proxy.upstream.pool import FIRST_REST, WARM_STEPS
 from tests.upstream.pool_stage import Setting
 
@@ -189,6 +189,51 @@ def test_what_fails_during_an_ejection_had_begun_before(ejecting):
         endpoint.answers += 100
     ejecting.fail(one, 2)
     ejecting.wait(1.0)
+    assert one in ejecting.picks()
+
+
+def back_from_ejection(s):
+    one = s.endpoints[0]
+    s.fail(one)
+    s.wait(RULES.duration)
+    return one
+
+
+def back_from_a_rest(s):
+    one = s.endpoints[0]
+    s.pool.connect_failed(one, "timed out")
+    s.wait(1.0)
+    return one
+
+
+@pytest.mark.parametrize("back", [back_from_ejection, back_from_a_rest])
+def test_one_exchange_finds_out_whether_who_is_back_works(ejecting, back):
+    """Or a third of the traffic would wait for the answers of an endpoint that still hangs."""
+    pool, one = ejecting.pool, back(ejecting)
+    now = ejecting.loop.now
+    assert (pool.leaving(now, once=True), pool.leaving(now, once=False)) == ((one,), ())
+    one.test(now)
+    assert pool.signs.until > now
+    assert pool.leaving(now + LEAVING - 0.1, once=False) == (one,)
+    assert pool.leaving(now + LEAVING, once=False) == ()  # another one, as it may just take long
+    one.works()
+    assert pool.leaving(now, once=True) == ()
+
+
+@pytest.mark.parametrize("back, ejections", [(back_from_ejection, 2), (back_from_a_rest, 1)])
+def test_who_fails_at_once_is_ejected_again(ejecting, caplog, back, ejections):
+    one = back(ejecting)
+    ejecting.pool.failed(one, "no response in time", ejecting.loop.now - 0.1)  # sent before
+    assert one in ejecting.picks()
+    ejecting.pool.failed(one, "no response in time", ejecting.loop.now)
+    assert (one in ejecting.picks(), one.ejections) == (False, ejections)
+    assert "back and failed at once: no response in time" in caplog.text
+
+
+def test_a_connect_that_works_is_enough_for_who_only_rested(ejecting):
+    one = back_from_a_rest(ejecting)
+    ejecting.pool.connected(one)
+    ejecting.pool.failed(one, "reset", ejecting.loop.now)
     assert one in ejecting.picks()
 
 
