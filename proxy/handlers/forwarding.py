@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 # May be sent again when its fate is unknown (RFC 9110 section 9.2.2).
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 MOST_REPLAYS = 3  # of requests whose kept connection turned out to be closed; then it is a failure
-LATENCY_PART = 0.1  # of a new sample in an endpoint's latency
 BUSY = error_page(503, [(b"Retry-After", b"1")])
 
 
@@ -190,11 +189,9 @@ class Forwarding(Upload):
             exchange.timings.append(monotonic())
         if head.status < 500:
             if self._pool.timed:  # errors come quickly: they must not make an endpoint look like the best
-                sample = monotonic() - self._sent_at
-                known = endpoint.latency
-                endpoint.latency = known + LATENCY_PART * (sample - known) if known else sample
+                endpoint.took(seconds := monotonic() - self._sent_at)
                 if self._pool.hedge is not None:
-                    self._pool.hedge.add(sample)
+                    self._pool.hedge.add(seconds)
             return False
         self._pool.answered_badly(endpoint, head.status)
         if head.status not in self._pool.retry.statuses or not self._retry_elsewhere(str(head.status)):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 CANARIES = 3   # idle connections that are left alone until one sees when they are closed
+LATENCY_PART = 0.1  # of a new sample in the latency
 LEAVING = 3.0  # seconds; gunicorn serves kept connections for 2 more when it stops, and new ones no more
 
 
@@ -161,6 +162,11 @@ class Endpoint:
         self.leaving_until = self.signs.until = now + LEAVING
         self.tested_until = 0.0
         self.close_idle()
+
+    def took(self, seconds: float) -> None:
+        """To the head of an answer."""
+        known = self.latency
+        self.latency = known + LATENCY_PART * (seconds - known) if known else seconds
 
     def works(self) -> None:
         """It has answered well."""
