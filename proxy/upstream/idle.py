@@ -10,6 +10,8 @@ from __future__ import annotations
 
 PART = 0.75       # of the endpoint's time; the rest is for its clock's grain and the way there
 AGREE = 1.25      # times the youngest that the oldest of closes may be to count as one timeout
+GRAIN = 1.1       # seconds that it may be older, too, from COARSE on: gunicorn's threads look once a second
+COARSE = 1.5      # which of their 2 s makes 2 to 3
 ENOUGH = 3        # closes that agree
 SHORTEST = 0.25   # seconds; a tick of the wheel. Below it nothing would ever be reused
 CALM = 10.0       # seconds without a close that was not foreseen, after which the time is relied on
@@ -49,11 +51,14 @@ class IdleLimit:
         self._settle(seconds)
 
     def closed_at(self, age: float, now: float) -> None:
-        """The endpoint closed a connection that had been idle for so long: sooner than we thought."""
-        self._surprised_at = now
+        """The endpoint closed a connection that had been idle for so long."""
         self._ages = [*self._ages[1 - ENOUGH:], age]
-        if len(self._ages) == ENOUGH and max(self._ages) <= AGREE * min(self._ages):
-            self._settle(min(self._ages))
+        youngest = min(self._ages)
+        oldest = max(AGREE * youngest, youngest + GRAIN if youngest >= COARSE else 0.0)
+        if len(self._ages) == ENOUGH and max(self._ages) <= oldest:
+            self._settle(youngest)
+        if not self.known or age < self.seconds:
+            self._surprised_at = now  # sooner than we thought
 
     def _settle(self, seconds: float) -> None:
         self.known = True

@@ -1,12 +1,12 @@
 """Real gunicorn that is reloaded, restarted or recycles its workers: nobody may notice, whatever he sends.
 
-gthread workers keep an idle connection for 2 s (gunicorn's default) and close it at once when they stop.
-A POST is not sent twice, so it must never go over a connection that may be closed this moment: the
-proxy watches how long each endpoint keeps what is idle, and uses for POSTs what is far from that. At a
-TERM that saves them, because gunicorn serves what it has kept for two more seconds, and leaves new
-connections in the kernel's queue, to be lost with it. The proxy has seen enough 10 s after the last close
-that it had not foreseen, here 18 to 23 s after its start, which is why the restarts wait for so long, and
-come before the reloads, where idle connections are closed at any age. Until then POSTs have connections of
+gthread workers keep an idle connection for 2 s (gunicorn's default). A POST is not sent twice, so it must
+never go over a connection that may be closed this moment: the proxy watches how long each endpoint keeps
+what is idle, and uses for POSTs what is far from that. At a TERM that saves them, because gunicorn serves
+what it has kept for two more seconds, and leaves new connections in the kernel's queue, to be lost with
+it. The proxy has seen enough 10 s after the last close
+that it had not foreseen, some 13 s after its start; that is why the restarts wait for so long, and come
+before the reloads, where idle connections are closed at any age. Until then POSTs have connections of
 their own.
 """
 
@@ -20,7 +20,7 @@ from tests.faults.stage import configuration
 from tests.scenarios.support import HOST
 
 RATE = 300
-LEARNING = 26  # seconds
+LEARNING = 16  # seconds
 
 
 class Site:

@@ -1,6 +1,6 @@
 import pytest
 
-from proxy.upstream.idle import AGREE, CALM, ENOUGH, LONG, PART, SHORTEST, IdleLimit
+from proxy.upstream.idle import AGREE, CALM, COARSE, ENOUGH, GRAIN, LONG, PART, SHORTEST, IdleLimit
 
 
 def limit_of(*ages, most=60.0):
@@ -32,6 +32,8 @@ def test_what_is_said_last_counts():
 @pytest.mark.parametrize("ages, seconds", [
     ((2.0, 2.1, 2.0), 2.0 * PART),
     ((2.4, 2.0, 2.4), 2.0 * PART),
+    ((2.0, 3.0, 2.9), 2.0 * PART),  # gunicorn's threads: 2 s, looked at once a second
+    ((2.9, 2.9, 3.0, 2.0), 2.0 * PART),
     ((9.0, 40.0, 2.0, 2.1, 2.0), 2.0 * PART),  # the last ones
     ((0.01, 0.01, 0.01), SHORTEST),
     ((90.0, 90.0, 90.0), 60.0)])
@@ -41,7 +43,8 @@ def test_closes_at_one_age_show_the_endpoints_timeout(ages, seconds):
 
 
 @pytest.mark.parametrize("ages", [
-    (2.0,) * (ENOUGH - 1), (2.0, 2.0, 2.1 * AGREE), (3.0, 20.0, 1.0, 9.0, 40.0)])
+    (2.0,) * (ENOUGH - 1), (1.4, 1.4, 1.45 * AGREE), (COARSE, COARSE, COARSE + GRAIN + 0.01),
+    (20.0, 20.0, 21.0 * AGREE), (3.0, 20.0, 1.0, 9.0, 40.0)])
 def test_closes_at_any_age_teach_nothing(ages):
     """Of a worker that was recycled, say."""
     limit = limit_of(*ages)
@@ -70,6 +73,17 @@ def test_nothing_is_young_where_the_time_is_short():
     limit = IdleLimit(60.0)
     limit.told(LONG)
     assert not limit.is_young(0.0, 50.0)
+
+
+def test_a_close_at_the_time_that_was_learned_is_no_surprise():
+    limit = IdleLimit(60.0)
+    for at, age in enumerate((2.0, 2.9, 2.0)):
+        limit.closed_at(age, 50.0 + at)
+    assert limit.is_young(0.0, 51.0 + CALM)
+    limit.closed_at(2.9, 53.0)
+    assert limit.is_young(0.0, 51.0 + CALM)
+    limit.closed_at(1.0, 54.0)
+    assert not limit.is_young(0.0, 63.9)
 
 
 def test_nothing_is_young_for_a_while_after_a_surprise():
