@@ -29,7 +29,9 @@ def test_a_right_request_gets_through(data):
 
 @cases(streams())
 def test_nothing_is_accepted_that_both_others_refuse(data):
-    readings = by_h11(data), by_llhttp(data)
+    # RFC 9112 section 2.2: one empty line before a request is passed over. h11 does not; llhttp does, but it
+    # does not know every method, so between them a request could seem refused by both.
+    readings = by_h11(data.removeprefix(b"\r\n")), by_llhttp(data)
     for number, _ in Way().feed(data).forwarded:
         note(f"request {number}: {readings}")
         assert any(number < len(reading.messages) for reading in readings) or is_allowed(data)
