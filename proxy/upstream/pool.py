@@ -290,6 +290,7 @@ class Pool:
             self.queue.expire(now)
             if self.panic and self.queue:
                 self.queue.take().turn()  # one tries whether an endpoint is back
+        self._review()
         if self.rules.ejection is not None and now >= self._next_fade:
             self._next_fade = now + self.rules.ejection.window / 4
             ejection.fade(self.endpoints)
@@ -298,7 +299,6 @@ class Pool:
             self._second()
 
     def _second(self) -> None:
-        self._review()
         if self.rules.ejection is not None:
             self.rules.ejection.forgive(self.endpoints, self.loop.time())
         self.retry.budget.fade()

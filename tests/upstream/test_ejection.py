@@ -52,11 +52,11 @@ def test_what_is_said_about_it():
     assert RULES.outlier([endpoint(20, 2), worst, endpoint(20, 4)]) == (worst, 0.8, 0.15)
 
 
-def test_counts_fade_by_half_in_a_window():
+def test_of_counts_a_sixteenth_is_left_after_a_window():
     one = endpoint(8, 4)
     for _ in range(4):
         fade([one])
-    assert (one.answers, one.errors) == (pytest.approx(4), pytest.approx(2))
+    assert (one.answers, one.errors) == (pytest.approx(0.5), pytest.approx(0.25))
 
 
 # For how long.
