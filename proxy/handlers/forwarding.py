@@ -70,8 +70,7 @@ class Forwarding(Upload):
 
     def attempt(self, *, waited: bool = False) -> None:
         """Send the request to the next endpoint."""
-        exchange = self.exchange
-        pool = self._pool
+        exchange, pool = self.exchange, self._pool
         now = exchange.started
         if (exchange.timings is not None or exchange.attempts or self._body is not None or self._wait_until
                 or pool.timed):
@@ -137,8 +136,8 @@ class Forwarding(Upload):
         self._sent_at = now
         if exchange.timings is not None:
             exchange.timings[:] = [now]  # of the attempt that was answered
-        body = self._body
-        pool, head = self._pool, self.head()
+        body, pool = self._body, self._pool
+        head = request_head(exchange, self._target, body, self._handler.strip_prefix)
         head_only = exchange.method == b"HEAD"
         if body is not None or exchange.body_length == 0:
             connection.send(self, head, body, now, head_only=head_only)
@@ -183,7 +182,8 @@ class Forwarding(Upload):
     def _is_refused(self, endpoint: Endpoint, head: AnswerHead) -> bool:
         """Note how the endpoint answered; whether another one is asked instead."""
         exchange = self.exchange
-        self._call_off()
+        if self._hedge is not None:
+            self._call_off()
         endpoint.answers += 1
         if exchange.timings is not None:
             exchange.timings.append(monotonic())

@@ -45,6 +45,7 @@ class Pool:
         self.name = name
         self.endpoints = list(endpoints)
         self.strategy = strategy
+        self._choose = cast("Callable[[Exchange, Collection[Endpoint]], Endpoint | None]", strategy.pick)
         self.timeouts = timeouts
         self.rules = rules
         self.retry = rules.retry
@@ -85,7 +86,7 @@ class Pool:
             return endpoint
         if leaving and any(e not in avoid and e not in leaving for e in self._active):
             avoid = {*avoid, *leaving}
-        endpoint = cast("Endpoint | None", self.strategy.pick(exchange, avoid))
+        endpoint = self._choose(exchange, avoid)
         return self._last_resort(avoid, tried=bool(tried)) if endpoint is None else endpoint
 
     def _stuck(self, exchange: Exchange, avoid: Collection[Endpoint]) -> Endpoint | None:
