@@ -17,6 +17,7 @@ from proxy.clock import DeadlineWheel
 from proxy.http.exchange import Exchange
 from proxy.upstream import ejection
 from proxy.upstream.answer import AnswerMemo
+from proxy.upstream.complaints import Complaints
 from proxy.upstream.disguise import Disguise
 from proxy.upstream.ejection import Ejection
 from proxy.upstream.endpoint import Endpoint, Order, Signs
@@ -27,7 +28,6 @@ from proxy.upstream.sticky import Sticky
 log = logging.getLogger("proxy.upstream")
 
 FIRST_REST, LONGEST_REST = 1.0, 10.0  # seconds an endpoint is passed over after connects that failed
-MOST_COMPLAINTS = 10  # lines about failed attempts, per second; ten thousand clients may notice at once
 WARM_STEPS = 10       # in which a returning endpoint gets back its share
 
 
@@ -63,7 +63,8 @@ class Pool:
         self.unreachable: Callable[[str], None] = _nobody  # told of a configured name that may have moved
         self._active: list[Endpoint] = []
         self._retired: list[Endpoint] = []  # no longer of the pool, but still at work
-        self._complaints = 0
+        self._complaints = Complaints(name)
+        self.complain = self._complaints.add
         self._next_second = self._next_fade = 0.0
         self._renew()
         wheel.every_tick(self._tick)
@@ -147,12 +148,6 @@ class Pool:
             queue.take().turn()
 
     # What exchanges report.
-
-    def complain(self, endpoint: str, what: str) -> None:
-        """Log a failed attempt; in a storm only the first few of each second, and how many were left out."""
-        self._complaints += 1
-        if self._complaints <= MOST_COMPLAINTS:
-            log.warning("%s %s %s", self.name, endpoint, what)
 
     def connect_failed(self, endpoint: Endpoint, reason: str) -> None:
         """Pass over `endpoint` for a while; of a burst of connects that fail the first one counts."""
@@ -305,9 +300,7 @@ class Pool:
         self.retry.budget.fade()
         if self.hedge is not None:
             self.hedge.settle()
-        if self._complaints > MOST_COMPLAINTS:
-            log.warning("%s: %d more attempts failed", self.name, self._complaints - MOST_COMPLAINTS)
-        self._complaints = 0
+        self._complaints.second()
 
     def _review(self) -> None:
         """Eject who fails much more often than the others."""
