@@ -286,6 +286,8 @@ class Pool:
             self.queue.expire(now)
             if self.panic and self.queue:
                 self.queue.take().turn()  # one tries whether an endpoint is back
+            elif self.queue:
+                self._admit()  # who had tried all that were there, one of which is back since
         self._review()
         if self.rules.ejection is not None and now >= self._next_fade:
             self._next_fade = now + self.rules.ejection.window / 4

@@ -1,9 +1,8 @@
 import pytest
 
-from proxy.upstream.complaints import MOST
 from proxy.upstream.endpoint import Endpoint, Order
 from proxy.upstream.idle import IdleLimit
-from proxy.upstream.pool import FIRST_REST, LONGEST_REST
+from proxy.upstream.pool import FIRST_REST, LONGEST_REST, MOST_COMPLAINTS
 from proxy.upstream.queue import Queue
 from proxy.upstream.sticky import Sticky
 from tests.fakes import FakeExchange
@@ -99,9 +98,9 @@ def test_one_that_works_after_its_rest(setting):
 
 
 def test_complaints_are_bounded_per_second(setting, caplog):
-    for _ in range(MOST + 7):
+    for _ in range(MOST_COMPLAINTS + 7):
         setting.pool.complain("a:1", "failed")
-    assert len(caplog.records) == MOST
+    assert len(caplog.records) == MOST_COMPLAINTS
     setting.wait(0.1)
     assert caplog.records[-1].message == "web: 7 more attempts failed"
     setting.pool.complain("a:1", "failed")
@@ -258,6 +257,14 @@ def test_while_none_is_available_the_first_one_tries_at_once():
     for endpoint in s.endpoints:
         s.pool.connect_failed(endpoint, "refused")
     assert s.picks() == set(s.endpoints)
+
+
+def test_who_had_tried_all_that_were_there_takes_one_that_is_back_since():
+    """Nothing else would tell of it: the endpoint has been available for a while, and has no limit."""
+    s = Setting(count=2, queue=Queue(9, 5.0))
+    waiter = s.wait_in_line()
+    s.wait(0.25)
+    assert waiter.endpoint in s.endpoints
 
 
 def test_where_all_are_disabled_everybody_waits():
