@@ -1,8 +1,9 @@
 import pytest
 
+from proxy.upstream.complaints import MOST
 from proxy.upstream.endpoint import Endpoint, Order
 from proxy.upstream.idle import IdleLimit
-from proxy.upstream.pool import FIRST_REST, LONGEST_REST, MOST_COMPLAINTS
+from proxy.upstream.pool import FIRST_REST, LONGEST_REST
 from proxy.upstream.queue import Queue
 from proxy.upstream.sticky import Sticky
 from tests.fakes import FakeExchange
@@ -98,9 +99,9 @@ def test_one_that_works_after_its_rest(setting):
 
 
 def test_complaints_are_bounded_per_second(setting, caplog):
-    for _ in range(MOST_COMPLAINTS + 7):
+    for _ in range(MOST + 7):
         setting.pool.complain("a:1", "failed")
-    assert len(caplog.records) == MOST_COMPLAINTS
+    assert len(caplog.records) == MOST
     setting.wait(0.1)
     assert caplog.records[-1].message == "web: 7 more attempts failed"
     setting.pool.complain("a:1", "failed")
