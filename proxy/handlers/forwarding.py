@@ -193,7 +193,7 @@ class Forwarding(Upload):
                 if self._pool.hedge is not None:
                     self._pool.hedge.add(seconds)
             return False
-        self._pool.answered_badly(endpoint, head.status)
+        self._pool.answered_badly(endpoint, head.status, self._sent_at)
         if head.status not in self._pool.retry.statuses or not self._retry_elsewhere(str(head.status)):
             return False
         connection = self._connection

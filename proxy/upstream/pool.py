@@ -178,10 +178,10 @@ class Pool:
         if rules is not None and (sign := rules.failed(endpoint, self.loop.time(), sent_at)):
             self._eject(endpoint, rules, f"{sign}: {reason}")
 
-    def answered_badly(self, endpoint: Endpoint, status: int) -> None:
+    def answered_badly(self, endpoint: Endpoint, status: int, sent_at: float = 0.0) -> None:
         """A 5xx: of some the endpoint itself is the cause, and of the others' share the review judges."""
         if 502 <= status <= 504:
-            self.failed(endpoint, f"HTTP {status}")
+            self.failed(endpoint, f"HTTP {status}", sent_at)
         else:
             endpoint.errors += 1
 

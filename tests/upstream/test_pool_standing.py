@@ -230,6 +230,15 @@ def test_who_fails_at_once_is_ejected_again(ejecting, caplog, back, ejections):
     assert "back and failed at once: no response in time" in caplog.text
 
 
+@pytest.mark.parametrize("status, ejected", [(502, True), (503, True), (500, False)])
+def test_who_answers_badly_at_once_is_ejected_again(ejecting, status, ejected):
+    one = back_from_ejection(ejecting)
+    ejecting.pool.answered_badly(one, status, ejecting.loop.now - 0.1)
+    assert one in ejecting.picks()
+    ejecting.pool.answered_badly(one, status, ejecting.loop.now)
+    assert (one not in ejecting.picks()) == ejected
+
+
 def test_a_connect_that_works_is_enough_for_who_only_rested(ejecting):
     one = back_from_a_rest(ejecting)
     ejecting.pool.connected(one)
