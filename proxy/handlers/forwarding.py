@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 # May be sent again when its fate is unknown (RFC 9110 section 9.2.2).
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
-MOST_REPLAYS = 3  # of requests whose kept connection turned out to be closed; then it is a failure
 BUSY = error_page(503, [(b"Retry-After", b"1")])
 
 
@@ -38,7 +37,7 @@ class Forwarding(Upload):
     """See the module; `Responder`, `BodyReader`, `Waiter` and `Attempt` of the rooms around it."""
 
     __slots__ = (
-        "_connecting", "_endpoint", "_fresh", "_handler", "_hedge", "_once", "_pool", "_relaying", "_replays",
+        "_connecting", "_endpoint", "_fresh", "_handler", "_hedge", "_once", "_pool", "_relaying",
         "_retries", "_sent_at", "_target", "_tried", "_wait_until")
 
     def __init__(self, handler: ReverseProxy, exchange: Exchange, target: bytes) -> None:
@@ -57,7 +56,7 @@ class Forwarding(Upload):
         self._fresh = False  # the last kept connection was closed already: a new one is to be opened
         self._relaying = False  # octets of a final response have gone to the client
         self._streaming = False  # octets of the body go to the endpoint as they come
-        self._retries = self._replays = 0
+        self._retries = 0
         self._hedge: Hedge | None = None
         self._wait_until = 0.0
         pool.retry.budget.exchanges += 1
@@ -304,9 +303,9 @@ class Forwarding(Upload):
         """Whether there is another attempt; the current one is left then."""
         if error.ours:
             return False
-        if stale and self._is_repeatable() and self._replays < MOST_REPLAYS:
-            # The endpoint closed what we kept while the request was on its way: no failure of anybody.
-            self._replays += 1
+        if stale and self._is_repeatable():
+            # The endpoint closed what we kept while the request was on its way: no failure of anybody. It
+            # cannot happen twice: from now on connections are new.
             self._fresh = True
             self._leave()
             return True
