@@ -94,7 +94,9 @@ class Retry(Model):
     timeout: SecondsOrNone = coded(
         None, "How long one attempt waits for the head of its answer; null: timeouts.response_head alone."
     )
-    hedge: Bool = Field(False, description="Whether a GET slower than 95% of others gets a rival attempt.")
+    hedge: Bool = Field(
+        False, description="Whether a GET slower than 95% of others gets a rival; not where clients stick."
+    )
 
 
 class Queue(Model):

@@ -101,7 +101,7 @@ class Forwarding(Upload):
                 self._wait_until = monotonic() + queue.timeout
             if queue.put(self, self._wait_until):
                 return
-        if self._tried:
+        if self._tried and not self._pool.full:
             self._pool.complain(exchange.endpoint, "was the last that could be tried")
             exchange.refuse(502)
         else:

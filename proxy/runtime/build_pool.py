@@ -9,6 +9,7 @@ from proxy.clock import DeadlineWheel
 from proxy.config.schema import Config, EndpointConfig, PoolConfig
 from proxy.upstream.ejection import Ejection
 from proxy.upstream.endpoint import Endpoint
+from proxy.upstream.guarded import Guarded
 from proxy.upstream.idle import IdleLimit
 from proxy.upstream.pace import Pace
 from proxy.upstream.pool import Pool
@@ -23,6 +24,8 @@ def build_pool(name: str, config: Config, loop: asyncio.AbstractEventLoop, wheel
     pool, timeouts = config.pools[name], config.timeouts
     endpoints = [_endpoint(item, pool, config.workers) for item in pool.endpoints]
     strategy = make_strategy(pool.strategy, pool.hash_key)
+    if ":" in pool.strategy:
+        strategy = Guarded(strategy)
     return Pool(name, endpoints, strategy, PoolTimeouts(
         connect=timeouts.connect, response_head=timeouts.response_head, response_body=timeouts.response_body,
         tunnel=timeouts.tunnel), _rules(name, pool, config), loop, wheel)

@@ -1,0 +1,32 @@
+import pytest
+
+from proxy.balancing.first import First
+from proxy.upstream.guarded import Guarded
+from tests.fakes import FakeExchange
+
+
+class Broken:
+    def rebuild(self, endpoints):
+        raise KeyError("no such")
+
+    def pick(self, exchange, tried):
+        return 1 // 0
+
+
+def test_a_strategy_that_works_is_asked():
+    strategy = Guarded(First())
+    strategy.rebuild("abc")
+    assert [strategy.pick(FakeExchange(), tried) for tried in ((), "a", "ab", "abc")] == ["a", "b", "c", None]
+
+
+@pytest.mark.parametrize("tried, left", [((), "a"), ("a", "b"), ("abc", None)])
+def test_one_that_raises_costs_nobody_an_answer(tried, left, monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        "proxy.upstream.guarded.failures.warn", lambda text, *words: lines.append(text % words))
+    strategy = Guarded(Broken())
+    strategy.rebuild("abc")
+    assert strategy.pick(FakeExchange(), tried) == left
+    assert lines == [
+        "rebuild of the strategy Broken failed: KeyError: 'no such'",
+        "pick of the strategy Broken failed: ZeroDivisionError: integer division or modulo by zero"]
