@@ -6,7 +6,7 @@ like everybody's, so that it is not stormed. With more than 16 endpoints it is t
 next 16 turns (see `lap` for what that gives up).
 
 One that was slow once would stay away for ever, for only an answer can tell that it is fast
-again. So one in 64 picks goes to the endpoint that has waited the longest for one; while it still
+again. So one in 125 picks goes to the endpoint that has waited the longest for one; while it still
 works on k exchanges its waiting counts 1/(k + 1), or a slow one would have them pile up.
 """
 
@@ -19,7 +19,7 @@ from math import inf
 from proxy.balancing.lap import Lap
 from proxy.balancing.strategy import Candidate, Request
 
-SELDOM = 64  # picks; the slowest endpoint gets one in so many
+SELDOM = 125  # picks; the slowest endpoint gets one in so many, too few to be seen in a p99
 
 
 class LeastTime:
