@@ -67,7 +67,8 @@ def half_posts(seed, query=""):
 class Outcome:
     """What became of one request.
 
-    `due`, `sent` and `ended` are times of `perf_counter`; `status` is 0 where no head came.
+    `due`, `sent` and `ended` are times of `perf_counter`; `status` is 0 where no head came; `patience`
+    is what a refusal says in Retry-After.
     """
 
     ask: Ask
@@ -78,6 +79,7 @@ class Outcome:
     status: int = 0
     origin: str = ""
     why: str = ""
+    patience: str = ""
 
     @property
     def seconds(self):
@@ -182,6 +184,7 @@ class Client:
         outcome.origin = fields.get(b"x-origin", b"").decode()
         if head.status_code >= 500 and fields.get(b"x-mark") in (None, ask.mark.encode()):
             outcome.kind = STATUS  # of the proxy's own, or of the application's
+            outcome.patience = fields.get(b"retry-after", b"").decode()
         elif fields.get(b"x-mark") != ask.mark.encode() or body != self._due_body(ask, head):
             outcome.kind = WRONG
             outcome.why = f"{head.status_code} {head.headers!r} {body[:80]!r}"
