@@ -23,9 +23,12 @@ def large(size):
 
 
 async def warm_up(proxy):
-    """What the first large answer costs once and for all is no client's."""
+    """What the first large answers cost once and for all is no client's, be they read or not."""
     async with Crowd(proxy.place, 1, large(MIB)) as crowd:
         await read_slowly(crowd.socks[0], MIB)
+    async with Crowd(proxy.place, 2, large(20 * MIB), buffer=8192):
+        await reached(lambda: spooled(proxy) > 0)
+    await reached(lambda: spooled(proxy) == 0)
 
 
 def spooled(proxy):
