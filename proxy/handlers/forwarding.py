@@ -327,7 +327,8 @@ class Forwarding(Upload):
         endpoint, retry = self._endpoint, self._pool.retry
         if why not in retry.on or self._retries >= retry.attempts or endpoint is None:
             return False
-        return self._is_repeatable() and self._pool.has_other((*self._tried, endpoint))
+        tried = (*self._tried, endpoint)  # who was cut off may as well ask one that rests: it may be back
+        return self._is_repeatable() and self._pool.has_other(tried, resting=why == "reset")
 
     def _is_repeatable(self) -> bool:
         """Executing it twice is the same as once, by its method or because its client sees to it."""

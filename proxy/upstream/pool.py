@@ -99,9 +99,7 @@ class Pool:
 
     def _last_resort(self, avoid: Collection[Endpoint], *, tried: bool) -> Endpoint | None:
         """Who stands back so far: endpoints of a later priority and, after a failed attempt, who rests."""
-        left = [e for e in self.endpoints if e not in avoid and (
-            e.is_available() or (tried and e.order is Order.READY and not e.probe_failure))]
-        return min(left, key=_last_to_try, default=None)
+        return min(self._left(avoid, resting=tried), key=_last_to_try, default=None)
 
     def leaving(self, now: float, *, once: bool) -> tuple[Endpoint, ...]:
         """Who seems about to leave.
@@ -112,10 +110,13 @@ class Pool:
         return tuple(endpoint for endpoint in self.endpoints if now < endpoint.leaving_until
                      and (once or now < endpoint.tested_until))
 
-    def has_other(self, tried: Collection[Endpoint]) -> bool:
-        """Whether an endpoint that was not tried is available, and has a place."""
-        return any(endpoint.is_available() and endpoint not in tried and endpoint not in self.full
-                   for endpoint in self.endpoints)
+    def has_other(self, tried: Collection[Endpoint], *, resting: bool = False) -> bool:
+        """Whether one that was not tried has a place, and is available or, if that will do, only rests."""
+        return bool(self._left((*tried, *self.full), resting=resting))
+
+    def _left(self, avoid: Collection[Endpoint], *, resting: bool) -> list[Endpoint]:
+        return [e for e in self.endpoints if e not in avoid and (
+            e.is_available() or (resting and e.order is Order.READY and not e.probe_failure))]
 
     def pick_other(self, exchange: Exchange, tried: tuple[Endpoint, ...]) -> Endpoint | None:
         """An available endpoint that was not tried, for a second attempt beside a first one."""

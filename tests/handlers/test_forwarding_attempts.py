@@ -288,6 +288,28 @@ async def test_a_failed_connect_is_no_retry(setting):
     assert (exchange.status, exchange.attempts, len(exchange.trail)) == (200, 4, 3)
 
 
+@pytest.mark.parametrize("away", ["down_until", "ejected_until"])
+async def test_who_was_cut_off_may_ask_one_that_rests(setting, away):
+    """The last one that was available is killed; another one, which was before, may be back already."""
+    s = setting()
+    setattr(s.endpoints[1], away, s.loop.time() + 60)
+    s.pool._rebuild()
+    exchange = await s.handle()
+    s.remote.end()
+    await settle()
+    s.remote.serve(HELLO)
+    assert (exchange.status, s.asked) == (200, [1, 2])
+
+
+async def test_who_got_a_bad_answer_does_not_ask_one_that_rests(setting):
+    s = setting()
+    s.endpoints[1].down_until = s.loop.time() + 60
+    s.pool._rebuild()
+    exchange = await s.handle()
+    s.remote.serve(BAD % 503)
+    assert (exchange.status, s.asked) == (503, [1])
+
+
 async def test_retries_stay_within_a_budget(setting):
     s = setting(rules=rules(share=0.0))
     statuses = []
