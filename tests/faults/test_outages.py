@@ -10,46 +10,16 @@ from tests.dns_server import DnsServer
 from tests.faults.chaos import Origin, three_origins
 from tests.faults.figures import Figures, Watch
 from tests.faults.load import OK, Ask, Load, half_posts, quantile, reached
-from tests.faults.stage import configuration
-
-AWAY = 5  # seconds
-
-
-class Outage:
-    """Three origins that are killed together, and started again after a while.
-
-    Attributes:
-        began, complete: before the first kill, and when all were dead.
-        over, back: when the first one is started again, and when it listens.
-    """
-
-    def __init__(self, stage, **options):
-        self.stage = stage
-        self.origins = [stage.chaos(name) for name in ("ada", "bruno", "clara")]
-        self.proxy = stage.proxy(configuration(*(origin.address for origin in self.origins), **options))
-
-    async def pass_over(self):
-        self.began = perf_counter()
-        for origin in self.origins:
-            origin.process.kill()
-        for origin in self.origins:
-            origin.wait()
-        self.complete = perf_counter()
-        await asyncio.sleep(AWAY)
-        self.over = perf_counter()
-        for origin in self.origins:
-            await asyncio.to_thread(self.stage.chaos, "again", origin.port)
-            self.back = getattr(self, "back", perf_counter())
+from tests.faults.stage import AWAY, Outage, configuration
 
 
 def test_requests_wait_while_all_endpoints_are_away(stage):
     """0 failed of all that come while nobody is there, POSTs as well; what was under way then may be lost."""
-    outage = Outage(stage, pool="queue: {size: 200, timeout: 10s}")
+    outage = Outage(stage)
+    proxy = stage.proxy(configuration(*outage.addresses, pool="queue: {size: 200, timeout: 10s}"))
 
     async def scenario():
-        async with Watch(outage.proxy) as watch, Load(
-            outage.proxy.place, half_posts(5), connections=100
-        ) as load:
+        async with Watch(proxy) as watch, Load(proxy.place, half_posts(5), connections=100) as load:
             await load.more(900)
             await outage.pass_over()
             await load.more(600)
@@ -68,9 +38,10 @@ def test_requests_wait_while_all_endpoints_are_away(stage):
 def test_without_a_queue_an_outage_is_told_at_once(stage):
     """F6: 502 or 503 within 50 ms, and an answer within a second after the first endpoint is back."""
     outage = Outage(stage)
+    proxy = stage.proxy(configuration(*outage.addresses))
 
     async def scenario():
-        async with Watch(outage.proxy) as watch, Load(outage.proxy.place, rate=150, connections=50) as load:
+        async with Watch(proxy) as watch, Load(proxy.place, rate=150, connections=50) as load:
             await load.more(150)
             await outage.pass_over()
             await load.more(300)

@@ -10,37 +10,13 @@ import pytest
 from tests.faults.chaos import three_origins
 from tests.faults.figures import Figures, Watch
 from tests.faults.load import CUT, OK, STATUS, Ask, Load, half_posts, reached
-from tests.faults.stage import configuration
-
-
-class Kills:
-    """Origins in processes of their own that are killed and started again, each in its turn."""
-
-    def __init__(self, stage):
-        self.stage = stage
-        self.origins = [stage.chaos(name) for name in ("ada", "bruno", "clara")]
-        self.times = []  # (before the kill, when it was dead)
-
-    def kill(self):
-        origin = self.origins.pop(0)
-        before = perf_counter()
-        origin.process.kill()
-        origin.wait()
-        self.times.append((before, perf_counter()))
-        return origin
-
-    async def start(self, origin):
-        self.origins.append(await asyncio.to_thread(self.stage.chaos, "again", origin.port))
-
-    def met(self, one):
-        """Whether the request was under way at a kill."""
-        return any(one.sent <= dead and killed <= one.ended for killed, dead in self.times)
+from tests.faults.stage import Kills, configuration
 
 
 def test_one_of_three_killed_again_and_again(stage):
     """F1: no GET fails, and of the POSTs only those that were under way there."""
     kills = Kills(stage)
-    proxy = stage.proxy(configuration(*(origin.address for origin in kills.origins)))
+    proxy = stage.proxy(configuration(*kills.addresses))
 
     async def scenario():
         async with Watch(proxy) as watch, Load(proxy.place, half_posts(1, "delay=0.03")) as load:
