@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable
 
 from proxy.errors import RequestError
+from proxy.wire.accept import accepts
 from proxy.wire.target import valid_authority
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
@@ -139,6 +140,7 @@ class HeaderBlock:
         found: its fields in order.
 
     Attributes:
+        accepts: the content codings that the client takes.
         lines: the end-to-end fields to forward, each with its CRLF; none of ours, none with `_`.
         host: the Host field's value; None without one.
         length: Content-Length; None without one.
@@ -156,8 +158,8 @@ class HeaderBlock:
     """
 
     __slots__ = (
-        "_fields", "chunked", "close", "conditional", "expect", "get", "host", "keep_alive", "length",
-        "lines", "plain", "request_id", "shared", "upgrade")
+        "_fields", "accepts", "chunked", "close", "conditional", "expect", "get", "host", "keep_alive",
+        "length", "lines", "plain", "request_id", "shared", "upgrade")
 
     def __init__(self, found: Iterable[Field]) -> None:
         self._fields: dict[bytes, bytes] = {}
@@ -173,6 +175,7 @@ class HeaderBlock:
                 conditional = True
         self.shared = False
         self.get = fields.get  # by lower-case name, several lines joined (RFC 9110 section 5.3)
+        self.accepts = accepts(fields.get(b"accept-encoding"))
         self.conditional = conditional
         self.lines = b"".join(lines)
         options = self._options()
