@@ -2,6 +2,8 @@
 
 Pure functions over a header block's `get`. A field that is malformed counts as the RFC tells:
 an invalid date as absent, an entity tag that cannot be read as one that does not match.
+
+Who asks them keeps section 13.2.1: only what would be a 200 has conditions, no 404 and no redirect.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from functools import lru_cache
 
 Get = Callable[[bytes], bytes | None]
 
-_TAG = re.compile(rb'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+# An element of a list, not a piece of one: `w/"a"` and `b"a"` are no tags (section 8.8.3).
+_TAG = re.compile(rb'(?<![^ \t,])(W/)?("[\x21\x23-\x7e\x80-\xff]*")(?![^ \t,])')
+LONGEST_DATE = 33  # Wednesday, 09-Sep-98 09:09:09 GMT
 _MONTHS = {month.encode(): number for number, month in enumerate(calendar.month_abbr) if month}
 _MONTH = rb"(?P<month>" + b"|".join(_MONTHS) + rb")"
 _TIME = rb"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
@@ -31,7 +35,7 @@ def precondition(get: Get, etag: bytes, modified: int) -> int:
 
     Args:
         get: of the request's header block.
-        etag: the strong entity tag, quotes included.
+        etag: the entity tag, quotes and `W/` included.
         modified: seconds since 1970, as Last-Modified says.
     """
     if (tags := get(b"if-match")) is not None:
@@ -57,25 +61,34 @@ def range_is_wanted(get: Get, etag: bytes, modified: int, *, settled: bool) -> b
     if validator is None:
         return True
     if validator.startswith((b'"', b"W/")):
-        return validator == etag
+        return validator == etag and not etag.startswith(b"W/")
     return settled and parse_date(validator) == modified
 
 
 def _strongly_lists(tags: bytes, etag: bytes) -> bool:
+    """A weak tag of our own is never the same as another (section 8.8.3.2), and yet `*` is met."""
     return tags == b"*" or any(tag == etag and not weak for weak, tag in _TAG.findall(tags))
 
 
 def _weakly_lists(tags: bytes, etag: bytes) -> bool:
-    return tags == etag or tags == b"*" or any(tag == etag for _, tag in _TAG.findall(tags))
+    if tags == etag or tags == b"*":
+        return True
+    opaque = etag.removeprefix(b"W/")
+    return any(tag == opaque for _, tag in _TAG.findall(tags))
 
 
 def _date(value: bytes | None) -> int | None:
     return None if value is None else parse_date(value)
 
 
-@lru_cache(1024)
 def parse_date(value: bytes) -> int | None:
     """Seconds since 1970 of an HTTP-date; None for anything else."""
+    # Before the cache: what clients send is not to fill it with kilobytes each.
+    return _parse_date(value) if len(value) <= LONGEST_DATE else None
+
+
+@lru_cache(1024)
+def _parse_date(value: bytes) -> int | None:
     for form in _DATES:
         if match := form.fullmatch(value):
             break

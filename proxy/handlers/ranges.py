@@ -53,14 +53,6 @@ def parse_ranges(value: bytes, size: int) -> list[Span] | Answer:
     return _coalesced(parts)
 
 
-def parse_range(value: bytes, size: int) -> Span | Answer:
-    """The same for who can send one part only."""
-    parts = parse_ranges(value, size)
-    if isinstance(parts, Answer):
-        return parts
-    return parts[0] if len(parts) == 1 else Answer.WHOLE
-
-
 def _trimmed(item: bytes) -> bytes:
     return item.strip(b" \t")
 

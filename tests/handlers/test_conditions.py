@@ -14,9 +14,9 @@ BEFORE = b"Sun, 06 Nov 1994 08:49:36 GMT"
 AFTER = b"Sun, 06 Nov 1994 08:49:38 GMT"
 
 
-def judge(**fields):
+def judge(etag=ETAG, **fields):
     get = {name.replace("_", "-").encode(): value for name, value in fields.items()}.get
-    return precondition(get, ETAG, MODIFIED)
+    return precondition(get, etag, MODIFIED)
 
 
 @pytest.mark.parametrize("tags", [
@@ -25,16 +25,27 @@ def test_if_none_match_that_lists_the_tag_is_304(tags):
     assert judge(if_none_match=tags) == 304
 
 
-@pytest.mark.parametrize("tags", [b'"x"', b"abc-12", b'"abc-1"', b'"xabc-12"', b"", b'"', b"W/*", b'"*"'])
+@pytest.mark.parametrize("tags", [
+    b'"x"', b"abc-12", b'"abc-1"', b'"xabc-12"', b"", b'"', b"W/*", b'"*"', b'w/"abc-12"', b'x"abc-12"',
+    b'"abc-12"x', b'"a""abc-12"', b'* "x"', b"*, *"])
 def test_if_none_match_without_the_tag_goes_on(tags):
     assert judge(if_none_match=tags) == 200
 
 
 @pytest.mark.parametrize("tags, status", [
     (ETAG, 200), (b"*", 200), (b'"x", "abc-12"', 200),
-    (b'W/"abc-12"', 412), (b'"x"', 412), (b"", 412), (b"abc-12", 412)])
+    (b'W/"abc-12"', 412), (b'"x"', 412), (b"", 412), (b"abc-12", 412), (b'w/"abc-12"', 412)])
 def test_if_match_compares_strongly(tags, status):
     assert judge(if_match=tags) == status
+
+
+@pytest.mark.parametrize("tags, same", [
+    (b'W/"abc-12"', True), (ETAG, True), (b'"x", W/"abc-12"', True), (b"*", True), (b'W/"x"', False)])
+def test_weak_tag_of_ours_is_compared_weakly_alone(tags, same):
+    weak = b"W/" + ETAG
+    assert judge(weak, if_none_match=tags) == (304 if same else 200)
+    assert judge(weak, if_match=tags) == (200 if tags == b"*" else 412)
+    assert not range_is_wanted({b"if-range": tags}.get, weak, MODIFIED, settled=True)
 
 
 @pytest.mark.parametrize("date, status", [
@@ -87,9 +98,13 @@ def test_three_forms_of_date_are_read(value):
 @pytest.mark.parametrize("value", [
     b"", b"0", b"Sun, 06 Nov 1994 08:49:37", b"Sun, 06 Nov 1994 08:49:37 +0100", SAME.lower(), SAME + b"\n",
     b"Sun, 31 Feb 1994 08:49:37 GMT", b"Sun, 06 Nov 1994 25:49:37 GMT", b"Sun, 06 Nov 0000 08:49:37 GMT",
-    SAME + b", " + SAME, b"Sun Nov    08:49:37 1994"])
+    SAME + b", " + SAME, b"Sun Nov    08:49:37 1994", b" " * 40_000])
 def test_no_date_is_none(value):
     assert parse_date(value) is None
+
+
+def test_longest_date_is_read():
+    assert parse_date(b"Wednesday, 09-Nov-94 08:49:37 GMT") == MODIFIED + 3 * 86400
 
 
 @given(st.integers(0, 253402300799))
