@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from proxy.errors import UpstreamError
 from proxy.handlers.hedge import Hedge, may_hedge
+from proxy.handlers.marking import marked
 from proxy.handlers.request_head import request_head
-from proxy.handlers.upload import Upload
+from proxy.handlers.retrying import IDEMPOTENT, Retrying
 from proxy.http.body import Body
 from proxy.http.exchange import Exchange, respond
-from proxy.http.prepared import ResponseHead, error_page
+from proxy.http.prepared import error_page
 from proxy.tasks import spawn
 from proxy.upstream.answer import AnswerHead
 from proxy.upstream.connect import connect
@@ -28,17 +29,13 @@ from proxy.upstream.tunnel import Tunnel
 if TYPE_CHECKING:
     from proxy.handlers.reverse_proxy import ReverseProxy
 
-# May be sent again when its fate is unknown (RFC 9110 section 9.2.2).
-IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 BUSY = error_page(503, [(b"Retry-After", b"1")])
 
 
-class Forwarding(Upload):
+class Forwarding(Retrying):
     """See the module; `Responder`, `BodyReader`, `Waiter` and `Attempt` of the rooms around it."""
 
-    __slots__ = (
-        "_connecting", "_endpoint", "_fresh", "_handler", "_hedge", "_once", "_pool", "_relaying",
-        "_retries", "_sent_at", "_target", "_tried", "_wait_until")
+    __slots__ = ("_connecting", "_handler", "_hedge", "_once", "_target", "_wait_until")
 
     def __init__(self, handler: ReverseProxy, exchange: Exchange, target: bytes) -> None:
         self._handler = handler
@@ -46,16 +43,14 @@ class Forwarding(Upload):
         self.exchange = exchange
         self._target = target
         self._body = None
-        self._tried: tuple[Endpoint, ...] = ()
-        self._endpoint: Endpoint | None = None
+        self._tried = ()
+        self._endpoint = None
         self._connection = None
         self._connecting: asyncio.Task[None] | None = None
         # Whether it cannot be sent again should its fate be unknown: then not over a kept connection
         # that its endpoint may be closing this moment (LIFECYCLE, "An attempt").
         self._once = exchange.method not in IDEMPOTENT or not (handler.collect or exchange.body_length == 0)
-        self._fresh = False  # the last kept connection was closed already: a new one is to be opened
-        self._relaying = False  # octets of a final response have gone to the client
-        self._streaming = False  # octets of the body go to the endpoint as they come
+        self._fresh = self._relaying = self._streaming = False
         self._retries = 0
         self._hedge: Hedge | None = None
         self._wait_until = 0.0
@@ -154,13 +149,6 @@ class Forwarding(Upload):
     def head(self) -> bytes:
         return request_head(self.exchange, self._target, self._body, self._handler.strip_prefix)
 
-    def _leave(self) -> None:
-        """The current attempt is over, in whatever way."""
-        self._connection = None
-        endpoint, self._endpoint = self._endpoint, None
-        if endpoint is not None:
-            self._pool.leave(endpoint)
-
     # The response, called by the connection.
 
     def answer_whole(self, head: AnswerHead, body: bytes) -> None:
@@ -175,8 +163,8 @@ class Forwarding(Upload):
             endpoint.in_flight -= 1
             if endpoint.most:
                 self._pool.freed(endpoint)  # now: the client's next request may begin inside `respond`
-        marked = self._marked(head, endpoint) if head.names_endpoint or self._pool.sticky else head
-        exchange.respond(marked, body)
+        plain = not head.names_endpoint and self._pool.sticky is None
+        exchange.respond(head if plain else marked(head, exchange, self._pool, endpoint), body)
 
     def _is_refused(self, endpoint: Endpoint, head: AnswerHead) -> bool:
         """Note how the endpoint answered; whether another one is asked instead."""
@@ -203,26 +191,14 @@ class Forwarding(Upload):
         self.attempt()
         return True
 
-    def _marked(self, head: AnswerHead, endpoint: Endpoint | None) -> ResponseHead:
-        """The head with the address that the client asked for, not the endpoint's, and the sticky cookie."""
-        exchange, sticky = self.exchange, self._pool.sticky
-        scheme, host = exchange.peer.origin_for(exchange.headers, exchange.host)
-        marked: ResponseHead = head
-        if head.names_endpoint:
-            marked = self._pool.disguise.rewrite(head, scheme, host)
-        if sticky is None or endpoint is None or sticky.find(exchange) is endpoint:
-            return marked
-        lines = marked.lines + sticky.line(endpoint, https=scheme == b"https")
-        return ResponseHead(marked.status, lines, marked.length, dated=marked.dated)
-
     def answer_head(self, head: AnswerHead, data: bytes) -> None:
         exchange, endpoint = self.exchange, self._endpoint
         if endpoint is not None and self._is_refused(endpoint, head):
             return
         self._relaying = True
         stream = head.stream or not self._handler.keep_up
-        marked = self._marked(head, endpoint) if head.names_endpoint or self._pool.sticky else head
-        exchange.start(marked, data, stream=stream)
+        plain = not head.names_endpoint and self._pool.sticky is None
+        exchange.start(head if plain else marked(head, exchange, self._pool, endpoint), data, stream=stream)
 
     def answer_data(self, data: bytes) -> None:
         self.exchange.write(data)
@@ -239,7 +215,7 @@ class Forwarding(Upload):
     def answer_interim(self, head: AnswerHead) -> None:
         exchange = self.exchange
         if head.status != 100:
-            lines = self._marked(head, None).lines if head.names_endpoint else head.lines
+            lines = marked(head, exchange, self._pool, None).lines if head.names_endpoint else head.lines
             exchange.interim(lines)
         elif exchange.headers.expect and exchange.body_length != 0 and not (self._streaming or self._body):
             self._read_body()  # which tells the client to go on; once, however often the endpoint says so
@@ -258,8 +234,8 @@ class Forwarding(Upload):
         if self._endpoint is not None:
             self._endpoint.answers += 1
             self._endpoint.works()
-        marked = self._marked(head, self._endpoint) if head.names_endpoint or self._pool.sticky else head
-        lines = marked.lines + b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % head.upgrade
+        lines = marked(head, exchange, self._pool, self._endpoint).lines
+        lines += b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % head.upgrade
         exchange.responder = None
         tunnel = Tunnel(exchange, exchange.upgrade(lines), connection.transport, self._pool.timeouts.tunnel,
                         self._pool.wheel, self._leave)
@@ -291,66 +267,7 @@ class Forwarding(Upload):
             pool.complain(exchange.endpoint, f"failed: {error.phase}: {error.reason}")
             exchange.refuse(error.status)
 
-    def _blame(self, endpoint: Endpoint, error: UpstreamError) -> None:
-        """Count the attempt as failed, once: its head was counted when it came."""
-        if not self._relaying:
-            endpoint.answers += 1
-        elif self.exchange.status >= 500:
-            return
-        self._pool.failed(endpoint, f"{error.phase}: {error.reason}", self._sent_at)
-
-    def _goes_on(self, endpoint: Endpoint, error: UpstreamError, *, stale: bool) -> bool:
-        """Whether there is another attempt; the current one is left then."""
-        if error.ours:
-            return False
-        if stale and self._is_repeatable():
-            # The endpoint closed what we kept while the request was on its way: no failure of anybody. It
-            # cannot happen twice: from now on connections are new.
-            self._fresh = True
-            self._leave()
-            return True
-        if error.unsent:
-            if "connect" not in self._pool.retry.on:
-                return False
-            if self._pool.queue is None and len(self._tried) + 1 >= len(self._pool.endpoints):
-                return False
-        elif not self._retry_elsewhere("timeout" if error.status == 504 else "reset"):
-            return False
-        self._try_elsewhere(endpoint, f"{error.phase}: {error.reason}", retry=not error.unsent)
-        return True
-
-    def _retry_elsewhere(self, why: str) -> bool:
-        """Whether another endpoint shall do what this one may have begun; counts as a retry if so."""
-        return self._may_repeat(why) and self._pool.retry.budget.take()
-
-    def _may_repeat(self, why: str) -> bool:
-        endpoint, retry = self._endpoint, self._pool.retry
-        if why not in retry.on or self._retries >= retry.attempts or endpoint is None:
-            return False
-        tried = (*self._tried, endpoint)  # who was cut off may as well ask one that rests: it may be back
-        return self._is_repeatable() and self._pool.has_other(tried, resting=why == "reset")
-
-    def _is_repeatable(self) -> bool:
-        """Executing it twice is the same as once, by its method or because its client sees to it."""
-        exchange = self.exchange
-        if self._body is None and exchange.body_length != 0:
-            return False  # the client sends it once, and may do so while another connection is opened
-        return exchange.method in IDEMPOTENT or exchange.headers.get(b"idempotency-key") is not None
-
-    def _try_elsewhere(self, endpoint: Endpoint, why: str, *, retry: bool = True) -> None:
-        """Leave this attempt for another one."""
-        exchange = self.exchange
-        self._retries += retry
-        self._tried += (endpoint,)
-        if exchange.trail is None:
-            exchange.trail = []
-        exchange.trail.append((endpoint.name, why, monotonic()))
-        self._leave()
-
     # A second attempt beside the first.
-
-    def tried_with_current(self) -> tuple[Endpoint, ...]:
-        return self._tried if self._endpoint is None else (*self._tried, self._endpoint)
 
     def take_over(self, endpoint: Endpoint, connection: UpstreamConnection, sent_at: float) -> None:
         """The rival was quicker: it is the attempt now, and the one so far is given up."""

@@ -16,7 +16,7 @@ class Upload:
     exchange: Exchange
     _body: Body | None
     _connection: UpstreamConnection | None
-    _streaming: bool
+    _streaming: bool  # octets of the body go to the endpoint as they come
 
     def _read_body(self) -> None:
         self._streaming = True
