@@ -1,0 +1,139 @@
+"""Disks that may be slow: what would make the loop wait for one is done by a thread.
+
+The page cache is asked first, without waiting (RWF_NOWAIT): what it has is read here and now, which is
+nearly always, and costs no thread. Not every file system can tell (FUSE, NFS, overlay and tmpfs cannot),
+and none can for an open or a stat. There the time that such calls took decides, see `Tempo`.
+
+For handlers: `read_small` for a file that goes into memory; `is_cached` for who has a way of its own to
+go to a thread; `Tempo.do` for looking files up; `POOL`, the threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from time import monotonic
+from typing import TypeVar
+
+T = TypeVar("T")
+
+LONG = 0.005          # seconds: others may not wait longer than that for one read
+QUICK_AT_FIRST = 16   # quick calls in a row until the loop makes them itself
+QUICK_AT_MOST = 65536
+STRIDE = 256 * 1024   # the cache is asked at these steps; it drops and reads ahead some 128 KiB at a time
+THREADS = 8           # so many slow reads at a time; others wait for their turn, the loop does not
+_NOWAIT = getattr(os, "RWF_NOWAIT", 0)
+_CANNOT_TELL = frozenset((errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS))
+
+POOL = ThreadPoolExecutor(THREADS, "disk")  # makes no thread before the first call
+_probe = bytearray(1)
+
+
+class Tempo:
+    """Whether calls of one kind may be made on the loop: those that cannot be asked beforehand.
+
+    One that took long sends those behind it to a thread, until enough in a row were quick; twice as many
+    each time that this trust was mistaken. So a disk that is always slow stalls the loop once at most, and
+    one that is slow now and then ever more seldom.
+
+    Args:
+        trusted: make the first calls on the loop.
+    """
+
+    __slots__ = ("_needed", "_quick")
+
+    def __init__(self, *, trusted: bool) -> None:
+        self._needed = 0 if trusted else QUICK_AT_FIRST
+        self._quick = 0
+
+    @property
+    def slow(self) -> bool:
+        return self._quick < self._needed
+
+    def took(self, seconds: float) -> None:
+        if seconds <= LONG:
+            self._quick += 1
+            return
+        if not self.slow:
+            self._needed = min(max(2 * self._needed, QUICK_AT_FIRST), QUICK_AT_MOST)
+        self._quick = 0
+
+    def do(self, loop: asyncio.AbstractEventLoop, work: Callable[[], T],
+           done: Callable[[asyncio.Future[T]], None]) -> T | None:
+        """What `work` returns (never None) or raises; or None, and `done` is called when a thread did it."""
+        if self.slow:
+            later(loop, partial(self._timed, work), done)
+            return None
+        return self._timed(work)
+
+    def _timed(self, work: Callable[[], T]) -> T:
+        started = monotonic()
+        try:
+            return work()
+        finally:
+            self.took(monotonic() - started)
+
+
+_tempos: dict[int, Tempo] = {}  # by device, of those that cannot tell
+
+
+def later(loop: asyncio.AbstractEventLoop, work: Callable[[], T],
+          done: Callable[[asyncio.Future[T]], None]) -> None:
+    """Have a thread do `work`; then `done` is called by the loop."""
+    loop.run_in_executor(POOL, work).add_done_callback(done)
+
+
+def read(loop: asyncio.AbstractEventLoop, fd: int, start: int, end: int, work: Callable[[], T],
+         done: Callable[[asyncio.Future[T]], None]) -> T | None:
+    """As `Tempo.do`, for a `work` that reads octets `start` to `end` of a file: here where they are cached.
+
+    The descriptor must stay open until `done` is called.
+
+    Raises:
+        OSError: from `work`, or because the disk fails; with `done`, it is the future's.
+    """
+    cached = is_cached(fd, start, end)
+    if cached is None:
+        return tempo_of(fd).do(loop, work, done)
+    if cached:
+        return work()
+    later(loop, work, done)
+    return None
+
+
+def tempo_of(fd: int) -> Tempo:
+    device = os.fstat(fd).st_dev
+    tempo = _tempos.get(device)
+    if tempo is None:
+        tempo = _tempos[device] = Tempo(trusted=False)
+    return tempo
+
+
+def read_small(loop: asyncio.AbstractEventLoop, fd: int, size: int,
+               done: Callable[[asyncio.Future[bytes]], None]) -> bytes | None:
+    """A whole small file, `size` octets of it: now if that does not wait; else None, and `done` comes later.
+
+    Fewer octets than asked for mean that it was cut short. Keep the descriptor open until then, and close it.
+    """
+    return read(loop, fd, 0, size, partial(os.pread, fd, size, 0), done)
+
+
+def is_cached(fd: int, start: int, end: int) -> bool | None:
+    """Whether these octets are in memory, by samples of 1 us each; None: the file system cannot tell."""
+    if not _NOWAIT:
+        return None
+    try:
+        for at in range(start, end - 1, STRIDE):
+            os.preadv(fd, (_probe,), at, _NOWAIT)
+        os.preadv(fd, (_probe,), max(end - 1, start), _NOWAIT)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno in _CANNOT_TELL:
+            return None
+        raise
+    return True

@@ -1,0 +1,222 @@
+import asyncio
+import errno
+import os
+import threading
+
+import pytest
+
+from proxy.http import disk
+from proxy.http.disk import LONG, QUICK_AT_FIRST, STRIDE, Tempo, is_cached, read, read_small
+
+CONTENT = os.urandom(100)
+
+
+class Answers:
+    """`os.preadv`, as far as the cache is asked by it; `held` are the offsets that it has, or an error."""
+
+    def __init__(self, held):
+        self.held = held
+        self.asked = []
+
+    def __call__(self, fd, buffers, offset, flags):
+        assert flags == os.RWF_NOWAIT
+        self.asked.append(offset)
+        if isinstance(self.held, int):
+            raise OSError(self.held, os.strerror(self.held))
+        if offset not in self.held:
+            raise BlockingIOError
+        return 1
+
+
+@pytest.fixture
+def cache(monkeypatch):
+    def set_up(held):
+        answers = Answers(held)
+        monkeypatch.setattr(disk.os, "preadv", answers)
+        return answers
+
+    monkeypatch.setattr(disk, "_tempos", {})
+    return set_up
+
+
+@pytest.fixture
+def file(tmp_path):
+    (tmp_path / "file").write_bytes(CONTENT)
+    fd = os.open(tmp_path / "file", os.O_RDONLY)
+    yield fd
+    os.close(fd)
+
+
+class Work:
+    """Notes in which threads it was done."""
+
+    def __init__(self, *errors):
+        self.threads = []
+        self.errors = list(errors)
+
+    def __call__(self):
+        self.threads.append(threading.current_thread())
+        if self.errors:
+            raise self.errors.pop()
+        return "done"
+
+    @property
+    def here(self):
+        return [thread is threading.main_thread() for thread in self.threads]
+
+
+async def result_of(start):
+    """What `start(done)` returns, or leads to."""
+    waiter = asyncio.get_running_loop().create_future()
+    result = start(waiter.set_result)
+    return result if result is not None else (await asyncio.wait_for(waiter, 10)).result()
+
+
+# The cache.
+
+
+@pytest.mark.parametrize("start, end, asked", [
+    (0, 1, [0]),
+    (5, 7, [5, 6]),
+    (0, STRIDE, [0, STRIDE - 1]),
+    (0, STRIDE + 1, [0, STRIDE]),
+    (9, 2 * STRIDE, [9, 9 + STRIDE, 2 * STRIDE - 1]),
+    (0, 0, [0])])
+def test_samples_of_the_cache(cache, start, end, asked):
+    answers = cache(set(asked))
+    assert is_cached(3, start, end) is True
+    assert answers.asked == asked
+    for missing in asked:
+        cache(set(asked) - {missing})
+        assert is_cached(3, start, end) is False
+
+
+@pytest.mark.parametrize("error", [errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS])
+def test_a_file_system_that_cannot_tell(cache, error):
+    cache(error)
+    assert is_cached(3, 0, 9) is None
+
+
+def test_a_system_that_cannot_tell(cache, monkeypatch):
+    monkeypatch.setattr(disk, "_NOWAIT", 0)
+    assert is_cached(3, 0, 9) is None
+
+
+def test_a_disk_that_fails(cache):
+    cache(errno.EIO)
+    with pytest.raises(OSError, match="Input/output"):
+        is_cached(3, 0, 9)
+
+
+def test_what_was_just_written_is_cached(file):
+    assert is_cached(file, 0, 100) in (True, None)  # None: the system's temporary folder may be anything
+
+
+# Where it is read.
+
+
+async def test_what_is_cached_is_read_here(cache, file):
+    cache({0, 8})
+    work = Work()
+    assert await result_of(lambda done: read(asyncio.get_running_loop(), file, 0, 9, work, done)) == "done"
+    assert work.here == [True]
+
+
+async def test_what_is_not_cached_is_read_by_a_thread(cache, file):
+    cache(set())
+    work = Work()
+    assert await result_of(lambda done: read(asyncio.get_running_loop(), file, 0, 9, work, done)) == "done"
+    assert work.here == [False]
+
+
+async def test_a_read_that_fails_here_or_there(cache, file):
+    for held in ({0, 8}, set()):
+        cache(held)
+        work = Work(OSError(errno.EIO, "broken"))
+        with pytest.raises(OSError, match="broken"):
+            await result_of(lambda done, work=work: read(asyncio.get_running_loop(), file, 0, 9, work, done))
+
+
+async def test_who_cannot_tell_is_trusted_after_some_quick_reads(cache, file):
+    cache(errno.EOPNOTSUPP)
+    work = Work()
+    for _ in range(QUICK_AT_FIRST + 2):
+        await result_of(lambda done: read(asyncio.get_running_loop(), file, 0, 9, work, done))
+    assert work.here == [False] * QUICK_AT_FIRST + [True] * 2
+
+
+async def test_each_device_has_its_own_tempo(cache, file, monkeypatch):
+    cache(errno.EOPNOTSUPP)
+    disk.tempo_of(file).took(LONG)
+    other = os.open("/proc/self/stat", os.O_RDONLY)
+    assert disk.tempo_of(other) is not disk.tempo_of(file)
+    assert disk.tempo_of(file) is disk.tempo_of(file)
+    os.close(other)
+
+
+@pytest.mark.parametrize("held", [{0, 99}, set(), errno.EOPNOTSUPP])
+async def test_a_small_file(cache, file, held):
+    cache(held)
+    loop = asyncio.get_running_loop()
+    assert await result_of(lambda done: read_small(loop, file, 100, done)) == CONTENT
+
+
+async def test_a_small_file_that_was_cut_short(file):
+    loop = asyncio.get_running_loop()
+    assert await result_of(lambda done: read_small(loop, file, 200, done)) == CONTENT
+
+
+# The tempo.
+
+
+def ready(tempo):
+    """How many quick calls it takes until the loop makes them itself."""
+    count = 0
+    while tempo.slow:
+        tempo.took(LONG)
+        count += 1
+    return count
+
+
+def test_trust_is_won_and_lost():
+    tempo = Tempo(trusted=False)
+    assert tempo.slow
+    assert ready(tempo) == QUICK_AT_FIRST
+    for doubled in (2, 4, 8):
+        tempo.took(LONG * 1.1)
+        assert ready(tempo) == doubled * QUICK_AT_FIRST
+
+
+def test_quick_calls_count_in_a_row():
+    tempo = Tempo(trusted=False)
+    for _ in range(5):
+        tempo.took(LONG)
+    tempo.took(1.0)
+    assert ready(tempo) == QUICK_AT_FIRST  # not twice as many: it was not trusted
+
+
+def test_trust_at_first():
+    tempo = Tempo(trusted=True)
+    assert not tempo.slow
+    tempo.took(1.0)
+    assert ready(tempo) == QUICK_AT_FIRST
+
+
+def test_distrust_has_an_end():
+    tempo = Tempo(trusted=True)
+    for _ in range(40):
+        tempo.took(1.0)
+        ready(tempo)
+    tempo.took(1.0)
+    assert ready(tempo) == disk.QUICK_AT_MOST
+
+
+async def test_calls_that_take_long_go_to_a_thread(monkeypatch):
+    times = iter([0.0, 1.0, 2.0, 2.0])
+    monkeypatch.setattr(disk, "monotonic", lambda: next(times))
+    tempo = Tempo(trusted=True)
+    work = Work(OSError(errno.EIO, "broken"))
+    with pytest.raises(OSError, match="broken"):  # its time counts all the same
+        tempo.do(asyncio.get_running_loop(), work, print)
+    assert await result_of(lambda done: tempo.do(asyncio.get_running_loop(), work, done)) == "done"
+    assert work.here == [True, False]
