@@ -136,7 +136,7 @@ class Forwarding(Retrying):
         if body is not None or exchange.body_length == 0:
             connection.send(self, head, body, now, head_only=head_only)
             if pool.retry.timeout is not None and self._may_repeat("timeout"):
-                connection.deadline = min(connection.deadline, now + pool.retry.timeout)
+                connection.hurry(now + pool.retry.timeout)
             if pool.hedge is not None and self._hedge is None and may_hedge(exchange, pool.hedge):
                 self._hedge = Hedge(self, pool, pool.hedge.seconds)
         else:

@@ -70,7 +70,7 @@ class UpstreamConnection(asyncio.Protocol):
     """One transport to an endpoint."""
 
     __slots__ = (
-        "_attempt", "_body", "_body_at", "_closing_after", "_decoder", "_head_only", "_held",
+        "_attempt", "_body", "_body_at", "_closing_after", "_decoder", "_head_by", "_head_only", "_held",
         "_interims", "_left", "_memo", "_phase", "_poll", "_sending", "_timeouts", "_wheel", "deadline",
         "endpoint", "idle_since", "opened_at", "reading", "reused", "spare", "stuffed", "transport")
 
@@ -88,13 +88,12 @@ class UpstreamConnection(asyncio.Protocol):
         self._attempt: Attempt | None = None
         self._phase = IDLE
         self._held = b""
+        self._head_by = NEVER
         self._head_only = False
         self.idle_since = 0.0
-        self._interims = 0
-        self._left = 0
+        self._interims = self._left = self._body_at = 0
         self._decoder: ChunkedDecoder | None = None
         self._body: Body | None = None
-        self._body_at = 0
         self._closing_after = False
         self._sending = False
         self.stuffed = False
@@ -132,6 +131,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._phase = HEAD
         self._head_only = head_only
         self._interims = 0
+        self._head_by = NEVER
         self.deadline = now + self._timeouts.response_head
         if body is None:
             self.transport.write(head)
@@ -143,6 +143,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._body_at = 0
             self._sending = True
             self._pump()
+
+    def hurry(self, until: float) -> None:
+        """The response's head must be here by then, however slowly the endpoint takes the request."""
+        self._head_by = until
+        self.deadline = min(self.deadline, until)
 
     def send_open(self, attempt: Attempt, head: bytes, now: float, *, head_only: bool) -> None:
         """Send a head whose body follows with `send_data` and `send_end`."""
@@ -186,7 +191,7 @@ class UpstreamConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.stuffed = False
         if self._sending and self._phase == HEAD:
-            self.deadline = monotonic() + self._timeouts.response_head
+            self.deadline = min(monotonic() + self._timeouts.response_head, self._head_by)
         if self._body is not None:
             self._pump()
         if self._attempt is not None:

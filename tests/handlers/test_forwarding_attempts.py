@@ -339,6 +339,25 @@ async def test_an_attempt_has_a_time_of_its_own_where_another_may_follow(setting
     assert (exchange.status, post.status) == (200, 200)
 
 
+async def test_that_time_holds_while_a_large_body_is_taken_slowly(setting):
+    """It was forgotten when the endpoint, stuffed for a while, took octets again."""
+    s = setting(window=1000, rules=rules(attempts=1, timeout=2.0))
+    body = Body(bytes(500_000))
+    exchange = await s.handle(method=b"PUT", body_length=500_000, collected=body)
+    slow = s.remote
+    assert slow.connection.stuffed
+    due = slow.connection.deadline
+    slow.transport.take(200_000)
+    assert slow.connection.deadline == due
+    slow.connection.expired()
+    await settle()
+    assert s.asked == [1, 2]
+    s.remote.transport.take_all()
+    assert s.remote.connection.deadline > due + 50
+    s.remote.serve(HELLO)
+    assert exchange.status == 200
+
+
 @pytest.mark.parametrize("end", [
     lambda remote: remote.end(), lambda remote: remote.connection.expired(),
     lambda remote: remote.transport.fail(ConnectionResetError())])
