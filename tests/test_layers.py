@@ -19,11 +19,11 @@ LAYERS = (
     {"__main__", "cli", "process", "demo"},
     {"simulation"},
     {"runtime"},
-    {"handlers", "routing", "probing"},
+    {"handlers", "middleware", "routing", "probing"},
     {"downstream", "upstream"},
     {"observe"},
     {"http", "config"},  # the schema takes the names of strategies from their registry
-    {"wire", "balancing"},
+    {"wire", "balancing", "compression"},
     {"errors", "clock", "tasks", "descriptors"},
 )
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
@@ -31,10 +31,13 @@ DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 STRANGERS = (
     {"downstream", "upstream"},
     {"handlers", "routing"},
+    {"handlers", "middleware"},  # a middleware holds a Handler, whatever it is
+    {"middleware", "routing"},
     {"handlers", "probing"},  # who serves traffic is told what the lookout finds out, by messages
     {"routing", "probing"},
     {"http", "config"},
     {"wire", "balancing"},
+    {"balancing", "compression"},
     {"process", "demo"},
 )
 
