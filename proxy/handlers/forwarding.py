@@ -15,7 +15,7 @@ from proxy.errors import UpstreamError
 from proxy.handlers.hedge import Hedge, may_hedge
 from proxy.handlers.marking import marked
 from proxy.handlers.request_head import request_head
-from proxy.handlers.retrying import IDEMPOTENT, Retrying
+from proxy.handlers.retrying import IDEMPOTENT, Retrying, is_stale
 from proxy.http.body import Body
 from proxy.http.exchange import Exchange, respond
 from proxy.http.prepared import error_page
@@ -168,27 +168,35 @@ class Forwarding(Retrying):
 
     def _is_refused(self, endpoint: Endpoint, head: AnswerHead) -> bool:
         """Note how the endpoint answered; whether another one is asked instead."""
-        exchange = self.exchange
-        if self._hedge is not None:
-            self._call_off()
+        exchange, pool = self.exchange, self._pool
         endpoint.answers += 1
         if exchange.timings is not None:
             exchange.timings.append(monotonic())
         if head.status < 500:
-            if self._pool.timed:  # errors come quickly: they must not make an endpoint look like the best
+            if self._hedge is not None:
+                self._call_off()
+            if pool.timed:  # errors come quickly: they must not make an endpoint look like the best
                 endpoint.took(seconds := monotonic() - self._sent_at)
-                if self._pool.hedge is not None:
-                    self._pool.hedge.add(seconds)
+                if pool.hedge is not None:
+                    pool.hedge.add(seconds)
             return False
-        self._pool.answered_badly(endpoint, head.status, self._sent_at)
-        if head.status not in self._pool.retry.statuses or not self._retry_elsewhere(str(head.status)):
-            return False
+        pool.answered_badly(endpoint, head.status, self._sent_at)
+        return self._is_replaced(endpoint, head.status)
+
+    def _is_replaced(self, endpoint: Endpoint, status: int) -> bool:
+        """Whether the answer of a 5xx is not wanted, as another one is there to be waited for."""
+        rival = self._hedge is not None and self._hedge.is_running() and status in self._pool.retry.statuses
+        if not rival:
+            self._call_off()
+            if status not in self._pool.retry.statuses or not self._retry_elsewhere(str(status)):
+                return False
         connection = self._connection
         if connection is not None and connection.is_busy():  # the body still comes; nobody wants it
             connection.discard()
         # Only then: who waits for a place may take it in this call, and the connection with it.
-        self._try_elsewhere(endpoint, f"HTTP {head.status}")
-        self.attempt()
+        self._try_elsewhere(endpoint, f"HTTP {status}", retry=not rival)
+        if not rival:
+            self.attempt()
         return True
 
     def answer_head(self, head: AnswerHead, data: bytes) -> None:
@@ -249,12 +257,12 @@ class Forwarding(Retrying):
 
     def answer_failed(self, error: UpstreamError, *, received: bool) -> None:
         exchange, pool = self.exchange, self._pool
-        endpoint, connection = self._endpoint, self._connection
-        stale = connection is not None and connection.reused and not received and error.status == 502
+        endpoint = self._endpoint
+        stale = is_stale(self._connection, error, received=received)
         if endpoint is not None and not (stale or error.unsent or error.ours):
             self._blame(endpoint, error)
         if self._hedge is not None and self._hedge.is_running():
-            self._leave()  # the other attempt is all there is now
+            self._wait_for_rival(endpoint, error, stale=stale)
         elif self._relaying:
             pool.complain(exchange.endpoint, f"cut a response short: {error.reason}")
             self._leave()
@@ -269,21 +277,27 @@ class Forwarding(Retrying):
 
     # A second attempt beside the first.
 
-    def take_over(self, endpoint: Endpoint, connection: UpstreamConnection, sent_at: float) -> None:
-        """The rival was quicker: it is the attempt now, and the one so far is given up."""
-        late = self._connection
+    def take_over(self, endpoint: Endpoint, connection: UpstreamConnection | None, sent_at: float) -> None:
+        """The rival is the attempt now, and the one so far, if it is still under way, is given up."""
+        late, exchange = self._connection, self.exchange
         self._leave()
         self._stop_connecting()
         if late is not None:
             late.discard()
         self._endpoint, self._connection, self._sent_at = endpoint, connection, sent_at
-        self.exchange.endpoint = endpoint.name
-        connection.hand_to(self)
+        exchange.endpoint = endpoint.name
+        if exchange.timings is not None:
+            exchange.timings[:] = [sent_at]
+        if connection is not None:
+            connection.hand_to(self)
 
-    def rival_failed(self, error: UpstreamError) -> None:
-        """If it was all there was, so has the exchange."""
-        if self._endpoint is None:
-            self.exchange.refuse(error.status)
+    def _wait_for_rival(self, endpoint: Endpoint | None, error: UpstreamError, *, stale: bool) -> None:
+        """The other attempt is all there is now."""
+        if stale or endpoint is None:
+            self._fresh = True  # should it be asked again
+            self._leave()
+        else:
+            self._try_elsewhere(endpoint, f"{error.phase}: {error.reason}", retry=False)
 
     def _call_off(self) -> None:
         """No rival: one has answered, or the exchange is over or in the queue."""

@@ -2,7 +2,8 @@
 
 Only for GET and HEAD without a body, only where the configuration asks for it, and within the budget of
 retries: a pool that is slow because it is busy must not be given twice as much to do. (Dean and
-Barroso, The Tail at Scale, 2013.)
+Barroso, The Tail at Scale, 2013.) A failure is no answer while the other attempt may bring one: what
+would be tried elsewhere anyway loses to it, however quick it was.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from proxy.errors import UpstreamError
+from proxy.handlers.retrying import is_stale
 from proxy.http.exchange import Exchange
 from proxy.tasks import spawn
 from proxy.upstream.answer import AnswerHead
@@ -102,11 +104,28 @@ class Hedge:
             self._pool.leave(endpoint)
 
     def _win(self) -> None:
-        """This one answers: from now on the forwarding has its endpoint and its connection."""
+        """This one counts: from now on the forwarding has its endpoint and its connection."""
         endpoint, connection = self.endpoint, self.connection
         self.endpoint = self.connection = None
-        if endpoint is not None and connection is not None:
+        if endpoint is not None:
             self._forwarding.take_over(endpoint, connection, self._sent_at)
+
+    def _loses(self, head: AnswerHead) -> bool:
+        """Whether this is a failure, and the other attempt still under way."""
+        pool, endpoint, connection = self._pool, self.endpoint, self.connection
+        if endpoint is None or head.status not in pool.retry.statuses or not self._forwarding.is_attempting():
+            return False
+        endpoint.answers += 1
+        pool.answered_badly(endpoint, head.status, self._sent_at)
+        if connection is not None and connection.is_busy():  # the body still comes; nobody wants it
+            connection.discard()
+        self._forwarding.note_failure(endpoint, f"HTTP {head.status}")
+        self._leave(endpoint)
+        return True
+
+    def _leave(self, endpoint: Endpoint) -> None:
+        self.connection = self.endpoint = None
+        self._pool.leave(endpoint)
 
     # The response, called by the connection.
 
@@ -114,12 +133,14 @@ class Hedge:
         """Not passed on: the other attempt may still be the one that answers."""
 
     def answer_whole(self, head: AnswerHead, body: bytes) -> None:
-        self._win()
-        self._forwarding.answer_whole(head, body)
+        if not self._loses(head):
+            self._win()
+            self._forwarding.answer_whole(head, body)
 
     def answer_head(self, head: AnswerHead, data: bytes) -> None:
-        self._win()
-        self._forwarding.answer_head(head, data)
+        if not self._loses(head):
+            self._win()
+            self._forwarding.answer_head(head, data)
 
     def answer_data(self, data: bytes) -> None:
         raise AssertionError("the forwarding has the connection by then")
@@ -134,11 +155,19 @@ class Hedge:
         self.answer_failed(UpstreamError("head", "a 101 that nobody asked for"), received=True)
 
     def answer_failed(self, error: UpstreamError, *, received: bool) -> None:
-        endpoint = self.endpoint
-        self.connection = self.endpoint = None
-        if endpoint is not None:
-            self._pool.leave(endpoint)
-            self._forwarding.rival_failed(error)
+        forwarding, endpoint = self._forwarding, self.endpoint
+        if endpoint is None:
+            return
+        if not forwarding.is_attempting():  # this was all there was: its failure is the exchange's
+            self._win()
+            forwarding.answer_failed(error, received=received)
+            return
+        if not is_stale(self.connection, error, received=received):
+            if not (error.unsent or error.ours):
+                endpoint.answers += 1
+                self._pool.failed(endpoint, f"{error.phase}: {error.reason}", self._sent_at)
+            forwarding.note_failure(endpoint, f"{error.phase}: {error.reason}")
+        self._leave(endpoint)
 
     def endpoint_slow(self) -> None:
         """There is no body to be sent."""

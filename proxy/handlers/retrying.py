@@ -11,6 +11,7 @@ from time import monotonic
 from proxy.errors import UpstreamError
 from proxy.handlers.upload import Upload
 from proxy.upstream.endpoint import Endpoint
+from proxy.upstream.h1 import UpstreamConnection
 from proxy.upstream.pool import Pool
 
 # May be sent again when its fate is unknown (RFC 9110 section 9.2.2).
@@ -29,6 +30,10 @@ class Retrying(Upload):
     _relaying: bool  # octets of a final response have gone to the client
     _retries: int
     _sent_at: float
+
+    def is_attempting(self) -> bool:
+        """Whether an attempt of its own is under way; a rival may be as well."""
+        return self._endpoint is not None
 
     def tried_with_current(self) -> tuple[Endpoint, ...]:
         return self._tried if self._endpoint is None else (*self._tried, self._endpoint)
@@ -81,13 +86,17 @@ class Retrying(Upload):
 
     def _try_elsewhere(self, endpoint: Endpoint, why: str, *, retry: bool = True) -> None:
         """Leave this attempt for another one."""
-        exchange = self.exchange
         self._retries += retry
+        self.note_failure(endpoint, why)
+        self._leave()
+
+    def note_failure(self, endpoint: Endpoint, why: str) -> None:
+        """Not asked again, unless all have failed; for the log, too."""
+        exchange = self.exchange
         self._tried += (endpoint,)
         if exchange.trail is None:
             exchange.trail = []
         exchange.trail.append((endpoint.name, why, monotonic()))
-        self._leave()
 
     def _leave(self) -> None:
         """The current attempt is over, in whatever way."""
@@ -95,3 +104,8 @@ class Retrying(Upload):
         endpoint, self._endpoint = self._endpoint, None
         if endpoint is not None:
             self._pool.leave(endpoint)
+
+
+def is_stale(connection: UpstreamConnection | None, error: UpstreamError, *, received: bool) -> bool:
+    """Whether the endpoint closed what was kept, while the request was on its way: nobody's failure."""
+    return connection is not None and connection.reused and not received and error.status == 502

@@ -129,6 +129,138 @@ async def test_when_both_fail_so_does_the_exchange(hedged):
     assert (exchange.refused, s.in_flight) == (502, [0, 0])
 
 
+BAD = b"HTTP/1.1 503 Bad\r\nContent-Length: 3\r\n\r\nbad"
+
+
+def counted(endpoint):
+    return endpoint.answers, endpoint.errors
+
+
+@pytest.mark.parametrize("pieces", [[BAD], [BAD[:-1]], [BAD.replace(b"Content-Length: 3", b"A: b")]])
+@pytest.mark.parametrize("bad", [0, 1])
+async def test_a_quick_failure_loses_to_an_answer_that_may_be_good(hedged, bad, pieces):
+    """The rival's quick 503 was the answer, and the good one that came a moment later was given up."""
+    s = hedged()
+    exchange = await s.handle()
+    await both(s)
+    s.remotes[bad].serve(*pieces)
+    assert (exchange.status, s.in_flight) == (0, [bad, 1 - bad])
+    assert counted(s.endpoints[bad]) == (1, 1)
+    assert [one[:2] for one in exchange.trail] == [(s.endpoints[bad].name, "HTTP 503")]
+    s.remotes[1 - bad].serve(HELLO)
+    assert (exchange.status, bytes(exchange.body), s.in_flight) == (200, b"hello", [0, 0])
+    assert (counted(s.endpoints[1 - bad]), exchange.endpoint) == ((1, 0), s.endpoints[1 - bad].name)
+    assert len(s.remotes) == 2
+
+
+@pytest.mark.parametrize("status", [404, 500])
+async def test_an_answer_that_nobody_would_repeat_counts(hedged, status):
+    s = hedged()
+    exchange = await s.handle()
+    await both(s)
+    s.remotes[1].serve(BAD.replace(b"503", b"%d" % status))
+    assert (exchange.status, s.in_flight) == (status, [0, 0])
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("others", [0, 1])
+async def test_when_both_answer_badly_a_third_is_asked(hedged, first, others):
+    """Neither of the two again; without a third the last answer is better than none."""
+    s = hedged(count=2 + others)
+    exchange = await s.handle()
+    await both(s)
+    s.remotes[first].serve(BAD)
+    s.remotes[1 - first].serve(BAD)
+    await settle()
+    if others:
+        assert s.asked == [1, 2, 3]
+        s.remote.serve(HELLO)
+    assert (exchange.status, exchange.attempts) == (200 if others else 503, 2 + others)
+
+
+async def test_what_fails_is_the_rivals_own(hedged):
+    """Its endpoint is counted like that of any attempt."""
+    s = hedged(count=3)
+    exchange = await s.handle()
+    await both(s)
+    s.remotes[1].serve(b"nonsense")
+    assert (counted(s.endpoints[1]), counted(s.endpoints[0])) == ((1, 1), (0, 0))
+    assert exchange.trail[0][:2] == (s.endpoints[1].name, "head: not HTTP: b'nonsense'")
+    s.remotes[0].end()
+    await settle()
+    assert s.asked == [1, 2, 3], "not the one that the rival has tried"
+    s.remote.serve(HELLO)
+    assert exchange.finished
+
+
+@pytest.mark.parametrize("end", [
+    lambda remote: remote.end(), lambda remote: remote.connection.expired(),
+    lambda remote: remote.serve(b"nonsense"), lambda remote: remote.serve(SWITCH % b"websocket")])
+async def test_a_rival_that_was_all_there_was_fails_as_any_attempt(hedged, end):
+    s = hedged(count=3)
+    exchange = await s.handle()
+    await both(s)
+    s.remotes[0].end()
+    end(s.remotes[1])
+    await settle()
+    assert (s.asked, s.in_flight) == ([1, 2, 3], [0, 0, 1])
+    assert [counted(endpoint) for endpoint in s.endpoints] == [(1, 1), (1, 1), (0, 0)]
+    s.remote.serve(HELLO)
+    assert exchange.finished
+
+
+async def test_a_rival_that_has_lost_is_not_blamed(hedged):
+    s = hedged()
+    exchange = await s.handle()
+    await both(s)
+    s.remotes[0].serve(HELLO)
+    s.remotes[1].end()
+    assert exchange.finished
+    assert counted(s.endpoints[1]) == (0, 0)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+async def test_a_rival_over_a_kept_connection_that_was_closed(hedged, alone):
+    """Nobody's failure; where it was all there was its endpoint is asked again, over a new one."""
+    s = hedged()
+    await s.handle()
+    await both(s)
+    s.remotes[1].serve(HELLO)
+    exchange = await s.handle()
+    await until(lambda: s.in_flight == [1, 1])
+    if alone:
+        s.remotes[2].end()
+    s.remotes[1].end()
+    await settle()
+    assert counted(s.endpoints[1]) == (1, 0)
+    assert s.asked == [1, 2, 1, *([2] if alone else [])]
+    s.remote.serve(HELLO)
+    assert exchange.finished
+
+
+async def test_a_rival_that_was_all_there_was_cannot_connect(hedged):
+    s = hedged()
+    s.refusals[s.endpoints[1]] = REFUSED
+    s.pool.hedge.seconds = 3600.0
+    exchange = await s.handle()
+    s.held = asyncio.Event()
+    exchange.responder._hedge._begin()
+    assert s.in_flight == [1, 1]
+    s.remotes[0].end()
+    s.held.set()
+    await settle()
+    assert (exchange.refused, s.in_flight) == (502, [0, 0])
+
+
+async def test_the_time_in_the_log_is_that_of_the_attempt_that_was_answered(hedged):
+    s = hedged()
+    exchange = await s.handle(timings=[])
+    await both(s)
+    s.remotes[0].serve(BAD)
+    s.remotes[1].serve(HELLO)
+    assert len(exchange.timings) == 2
+
+
 async def test_a_rival_that_cannot_connect(hedged):
     s = hedged()
     s.refusals[s.endpoints[1]] = REFUSED
