@@ -7,10 +7,12 @@ answer, or a body that is not as long as its head says, fails the test at once.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from proxy.downstream.pieces import PieceSender
 from proxy.http.exchange import BodyReader, BodyReady, Exchange
 from proxy.http.prepared import ResponseHead, error_page
 from proxy.wire.headers import HeaderBlock, parse_field
@@ -36,6 +38,9 @@ class FakeLoop:
     def call_later(self, delay: float, call: Callable[..., object], *args: Any) -> None:
         self.later.append((delay, call, args))
 
+    def run_in_executor(self, pool: object, work: Callable[..., object], *args: Any) -> FakeThread:
+        return FakeThread(work, *args)
+
     def run(self) -> int:
         """Run what is ready, and what becomes ready by that; how many calls it was."""
         count = 0
@@ -44,6 +49,26 @@ class FakeLoop:
             call(*args)
             count += 1
         return count
+
+
+class FakeThread:
+    """Of a thread that is quicker than anybody: the future of its work, which is done."""
+
+    def __init__(self, work: Callable[..., object], *args: Any) -> None:
+        self._outcome: object = None
+        self._error: Exception | None = None
+        try:
+            self._outcome = work(*args)
+        except Exception as error:  # the future's from here on
+            self._error = error
+
+    def result(self) -> object:
+        if self._error is not None:
+            raise self._error
+        return self._outcome
+
+    def add_done_callback(self, call: Callable[..., object]) -> None:
+        call(self)
 
 
 class FakePeer:
@@ -149,6 +174,12 @@ class FakeExchange(Exchange):
         self.streamed = stream
         if data:
             self.write(data)
+
+    def send_file(self, head: ResponseHead, fd: int, start: int, end: int) -> None:
+        if self._is_late("send_file"):
+            os.close(fd)
+        else:
+            PieceSender(self, fd, start, end).begin(head)
 
     def write(self, data: bytes) -> None:
         if self._is_late("write"):

@@ -18,6 +18,7 @@ from proxy.clock import NEVER, WALL
 from proxy.downstream.flow import Outflow
 from proxy.downstream.intake import Collector
 from proxy.downstream.kept import GATHER, KeptAnswer, put
+from proxy.downstream.sendfile import send_file
 from proxy.http.body import PIECE, Body, Spool
 from proxy.http.exchange import BodyReader, BodyReady, Exchange, Responder
 from proxy.http.prepared import Kept, ResponseHead, error_page
@@ -153,6 +154,9 @@ class H1Exchange(Exchange):
             parts.append(b"Transfer-Encoding: chunked\r\n")
         parts.append(b"\r\n")
         return b"".join(parts)
+
+    def send_file(self, head: ResponseHead, fd: int, start: int, end: int) -> None:
+        send_file(self, self._connection, head, fd, start, end)
 
     def write(self, data: bytes) -> None:
         if self._state != STARTED or self._silent or not data:

@@ -121,6 +121,14 @@ class Exchange(ABC):
         """
 
     @abstractmethod
+    def send_file(self, head: ResponseHead, fd: int, start: int, end: int) -> None:
+        """Answer with octets `start` to `end` of an open file: `end - start` is `head.length`.
+
+        The descriptor is the exchange's from now on, which closes it whichever way this ends. A file that
+        cannot be read is a 500; one that fails or turns out shorter behind the head is an `abort`.
+        """
+
+    @abstractmethod
     def write(self, data: bytes) -> None:
         """The next octets of the body (not yet in chunks)."""
 
