@@ -13,7 +13,7 @@ from typing import Final
 from proxy.config.wording import quoted
 
 LONGEST_PATH = 107  # octets: sun_path of unix(7) less its final NUL
-ADDRESS_PATTERN: Final = r"unix:.+|\[[^\]\s]+\]:[0-9]{1,5}|[^\s:/\[\]]+:[0-9]{1,5}"
+ADDRESS_PATTERN: Final = r"unix:.+|\[[^\]\s]+\]:[0-9]{1,5}|[^\s:/\[\]]+:[0-9]{1,5}|_[^\s:/\[\]]+"
 FORMS: Final = "(host:port, [::1]:port or unix:/path)"
 
 _NAME = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
@@ -25,7 +25,7 @@ class Address:
 
     Args:
         host: a name in lower case, an IPv4 or a compressed IPv6 address; empty for a Unix socket.
-        port: 0 for a Unix socket, and for a listener that takes any free port.
+        port: 0 for a Unix socket, for a listener that takes any free port, and for a service without one.
         path: of a Unix socket, absolute; None for TCP.
     """
 
@@ -36,11 +36,13 @@ class Address:
     def __str__(self) -> str:
         if self.path is not None:
             return f"unix:{self.path}"
+        if is_service(self.host) and not self.port:
+            return self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Read `host:port`, `[v6]:port` or `unix:/path`.
+        """Read `host:port`, `[v6]:port` or `unix:/path`; a service needs no port.
 
         Raises:
             ValueError: the message ends what begins with the text given: "is not ...".
@@ -49,10 +51,17 @@ class Address:
             return cls("", 0, _socket_path(text[5:]))
         if match := re.match(r"(https?|tcp|uwsgi)://", text):
             raise ValueError(f"is not an address; leave out {quoted(match[0])} {FORMS}")
+        if is_service(text) and ":" not in text:
+            return cls(_host(text, ""), 0)
         host, colon, port = text.rpartition(":")
         if not colon or text.endswith("]"):
             raise ValueError(f"is not an address{_without_port(text)} {FORMS}")
         return cls(_host(host, port), _port(port))
+
+
+def is_service(host: str) -> bool:
+    """Whether it is a name of SRV records, which name their own ports (RFC 2782): _http._tcp.app.internal."""
+    return host.startswith("_")
 
 
 def _socket_path(path: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from proxy.config.address import ADDRESS_PATTERN, Address
+from proxy.config.address import ADDRESS_PATTERN, FORMS, Address, is_service
 from proxy.config.rules import Json, Rule, text_of
 from proxy.config.wording import quoted, shown
 
@@ -38,7 +38,9 @@ class AddressRule(Rule):
             address = Address.parse(text)
         except ValueError as error:
             raise ValueError(f"{shown(value)} {error}") from None
-        if not address.port and address.path is None and not self.listening:
+        if self.listening and is_service(text) and ":" not in text:
+            raise ValueError(f"{shown(value)} is not an address without a port {FORMS}")
+        if not (self.listening or address.port or address.path or is_service(address.host)):
             raise ValueError(f"{shown(value)} has the port 0, which is out of range (1 to 65535)")
         return address
 

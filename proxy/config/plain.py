@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proxy.config.address import Address
+from proxy.config.address import Address, is_service
 from proxy.config.document import BROKEN, Key
 from proxy.config.scalars import Numeral, retype
 from proxy.config.wording import key_path, quoted
@@ -22,7 +22,7 @@ def twice(items: list[object], loc: tuple[Key, ...], noun: str) -> Iterator[Find
     for index, item in enumerate(items):
         short = not isinstance(item, dict)
         address = address_of(item if short else mapping_of(item).get("address"))
-        if address is None or (address.path is None and not address.port):
+        if address is None or not (address.path or address.port or is_service(address.host)):
             continue
         first = seen.setdefault(address, index)
         if first != index:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from proxy.balancing import STRATEGIES
+from proxy.config.address import is_service
 from proxy.config.own_strategy import problem_of
 from proxy.config.plain import Finding, Values, address_of, is_true, items_of, mapping_of, text_in
 from proxy.config.pool_rules import CLASS_PATTERN
@@ -25,7 +26,7 @@ def check_pool(pool: Values, folder: Path) -> Iterator[Finding]:
         yield from _strategy(pool, strategy, folder)
     endpoints = items_of(pool, "endpoints")
     for index, endpoint in enumerate(endpoints):
-        for loc, message in _endpoint(mapping_of(endpoint)):
+        for loc, message in _endpoint(mapping_of(endpoint) or {"address": endpoint}):
             yield ("endpoints", index, *loc), message
     if endpoints and all(is_true(mapping_of(endpoint).get("backup")) for endpoint in endpoints):
         yield ("endpoints",), "every endpoint is a backup; one at least must be what the others stand in for"
@@ -44,7 +45,11 @@ def _endpoint(endpoint: Values) -> Iterator[Finding]:
     if is_true(endpoint.get("backup")) and "priority" in endpoint:
         yield ("priority",), "means nothing beside backup: true, which is priority 1; give one of the two"
     address = address_of(endpoint.get("address"))
-    if address is not None and is_true(endpoint.get("resolve")):
+    if address is None:
+        return
+    if is_service(address.host) and not address.port and not is_true(endpoint.get("resolve")):
+        yield ("address",), f"{quoted(address.host)} has no port; with resolve: true its SRV records tell"
+    if is_true(endpoint.get("resolve")):
         if address.path is not None:
             yield ("resolve",), "a Unix socket has no name to resolve; leave the key out"
         elif _is_ip(address.host):

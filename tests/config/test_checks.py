@@ -17,6 +17,11 @@ def test_sockets_that_are_the_same(errors_of):
     assert line.endswith("listen[2]: 'unix:/a' is a listener already, see listen[0]")
 
 
+def test_a_listener_has_a_port(errors_of):
+    (line,) = errors_of("listen: _a\nroutes: [{respond: {}}]")
+    assert line.endswith("'_a' is not an address without a port (host:port, [::1]:port or unix:/path)")
+
+
 def test_endpoints_that_are_the_same(errors_of):
     pools = "pools: {web: {endpoints: ['[::1]:1', {address: '[0::1]:1'}]}}"
     (line,) = errors_of(f"{pools}\nlisten: a:1\nroutes: [{{reverse_proxy: web}}]")
@@ -82,6 +87,16 @@ def test_what_does(read, route):
             "endpoints[0].resolve: '127.0.0.1' is an IP address, not a name; leave the key out",
         ),
         ("endpoints: [{address: '[::1]:1', resolve: '${YES}'}]", "'::1' is an IP address, not a name"),
+        (
+            "endpoints: [_http._tcp.a]",
+            "endpoints[0]: '_http._tcp.a' has no port; with resolve: true its SRV records tell",
+        ),
+        ("endpoints: [{address: '_a:0', resolve: false}]", "endpoints[0].address: '_a' has no port"),
+        (
+            "endpoints: [{address: _a, resolve: true}, {address: '_A:0', resolve: true}]",
+            "endpoints[1].address: '_a' is an endpoint already, see pools.web.endpoints[0]",
+        ),
+        ("endpoints: [{address: 'a:0', resolve: true}]", "'a:0' has the port 0, which is out of range"),
         ("endpoints: [{address: unix:/a, resolve: true}]", "a Unix socket has no name to resolve"),
         (
             "endpoints: [a:1, {address: b:1, backup: true, priority: 2}]",
@@ -110,6 +125,7 @@ def test_what_does_not_go_together_in_a_pool(errors_of, pool, error):
         "endpoints: [a:1, {address: b:1, backup: true}]",
         "endpoints: [{address: a:1, priority: 1}]",
         "endpoints: [{address: a:1, backup: false, priority: 0}]",
+        "endpoints: [_a:1, {address: _b, resolve: true}, {address: '_c:0', resolve: true}]",
         "endpoints: [{address: app.internal:1, resolve: true}, {address: '[::1]:1', resolve: false}]",
     ],
 )
