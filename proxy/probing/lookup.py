@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
 from ipaddress import ip_address
 from typing import Final, TypeVar
 
@@ -17,7 +18,8 @@ import aiodns
 import pycares
 from aiodns.error import ARES_ENODATA, ARES_ENOTFOUND, DNSError
 
-from proxy.config.address import Address
+from proxy.config.address import Address, is_service
+from proxy.probing.service import SAYS_NOTHING, Place, Srv, combined
 
 VARIABLE: Final = "PROXY_DNS"
 PATIENCE = 2.0  # seconds for one question
@@ -27,7 +29,6 @@ SYSTEM_TTL = 5.0  # seconds: the system does not tell how long its word holds
 FAMILIES: Final = {"A": socket.AF_INET, "AAAA": socket.AF_INET6}
 NOTHING: Final = "no such name, or no address"
 
-Place = tuple[str, int]  # an IP address, and the port that an SRV record names: 0 for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Answer:
         unknown: the kinds of address ("A", "AAAA") that could not be asked for, or not for every target.
         problem: why something is unknown, or why nothing was found; empty where all is well.
         from_system: the system's word, where the DNS had nothing.
+        records: what SRV records say of each place.
     """
 
     places: frozenset[Place] = frozenset()
@@ -47,6 +49,7 @@ class Answer:
     unknown: frozenset[str] = frozenset()
     problem: str = ""
     from_system: bool = False
+    records: Mapping[Place, Srv] = field(default_factory=dict)
 
 
 def nameservers_of(environ: Mapping[str, str]) -> list[str]:
@@ -78,11 +81,6 @@ def nameserver(text: str, port: int = 53) -> str:
     except ValueError:
         raise ValueError(f"'{text}' is not an IP address, with or without a port") from None
     return str(address)
-
-
-def is_service(host: str) -> bool:
-    """Whether it is a name of SRV records (RFC 2782): _http._tcp.app.internal."""
-    return host.startswith("_")
 
 
 def is_localhost(host: str) -> bool:
@@ -132,7 +130,7 @@ class Lookup:
         ):
             if is_service(host):
                 return await _service(resolver, host)
-            return await _of_targets(resolver, {(host, 0)}, float("inf"))
+            return await _of_targets(resolver, {(host, 0): SAYS_NOTHING}, float("inf"))
 
     async def _of_system(self, host: str) -> Answer:
         """One question per name at a time: its thread cannot be stopped, and may wait for long.
@@ -187,38 +185,48 @@ def _problem(question: asyncio.Future[Found]) -> str:
 
 
 async def _service(resolver: aiodns.DNSResolver, host: str) -> Answer:
-    """The targets' addresses; weights and priorities do not count: the pool has its own strategy."""
+    """The targets' addresses, and what their records say of them."""
     [found] = await _results([resolver.query_dns(host, "SRV")])
     if isinstance(found, str):
         return Answer(unknown=frozenset(FAMILIES if found else ()), problem=found or "no such records")
     records = [(record.ttl, record.data) for record in found.answer]
-    targets = {
-        (data.target, data.port)
+    targets = combined(
+        ((data.target, data.port), Srv(data.priority, Fraction(data.weight)))
         for _, data in records
         # RFC 2782: the target "." says that there is decidedly no such service here.
         if isinstance(data, pycares.SRVRecordData) and data.target.rstrip(".") and data.port
-    }
+    )
     if not targets:
         return Answer(problem="no such records")
     return await _of_targets(resolver, targets, min(ttl for ttl, _ in records))
 
 
-async def _of_targets(resolver: aiodns.DNSResolver, targets: set[Place], ttl: float) -> Answer:
+async def _of_targets(resolver: aiodns.DNSResolver, targets: Mapping[Place, Srv], ttl: float) -> Answer:
     """The A and AAAA of each host, under its port."""
-    asked = [(host, port, kind) for host, port in sorted(targets) for kind in FAMILIES]
-    results = await _results([resolver.getaddrinfo(host, FAMILIES[kind]) for host, _, kind in asked])
-    places: set[Place] = set()
+    asked = [(target, kind) for target in sorted(targets) for kind in FAMILIES]
+    results = await _results([resolver.getaddrinfo(host, FAMILIES[kind]) for (host, _), kind in asked])
+    found: dict[Place, set[Place]] = {target: set() for target in targets}
     problems: dict[str, str] = {}
-    for (_, port, kind), found in zip(asked, results, strict=True):
-        if not isinstance(found, str):
-            places |= _places(texts_of(found), port)
-            ttl = min(ttl, *ttls_of(found))
-        elif found:
-            problems[kind] = found
-    return Answer(frozenset(places), ttl, frozenset(problems), _told(places, problems))
+    for (target, kind), result in zip(asked, results, strict=True):
+        if not isinstance(result, str):
+            found[target] |= _places(texts_of(result), target[1])
+            ttl = min(ttl, *ttls_of(result))
+        elif result:
+            problems[kind] = result
+    records = _records(targets, found)
+    return Answer(frozenset(records), ttl, frozenset(problems), _told(records, problems), records=records)
 
 
-def _told(places: set[Place], problems: dict[str, str]) -> str:
+def _records(targets: Mapping[Place, Srv], found: Mapping[Place, set[Place]]) -> dict[Place, Srv]:
+    """What is said of each address: a weight is one target's, however many addresses that has."""
+    return combined(
+        (place, Srv(srv.priority, srv.weight / len(found[target])))
+        for target, srv in targets.items()
+        for place in found[target]
+    )
+
+
+def _told(places: Collection[Place], problems: dict[str, str]) -> str:
     if problems:
         return ", ".join(f"{kind}: {problem}" for kind, problem in problems.items())
     return "" if places else NOTHING

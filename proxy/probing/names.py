@@ -4,9 +4,9 @@ The rule of this room: what was once known stays until something better is known
 denies the name or is slow changes nothing, and no request ever waits for it: what a pool connects to
 are addresses that were told before.
 
-- A and AAAA records, both. A name that begins with an underscore label (`_http._tcp.app.internal:80`)
-  is a service: the targets of its SRV records, each with its own port; the one that is written does
-  not count. Weights and priorities of SRV records are ignored: the pool's strategy shares the load.
+- A and AAAA records, both. A name that begins with an underscore label (`_http._tcp.app.internal`)
+  is a service: the targets of its SRV records, each with its own port; one that is written does
+  not count. Their priorities and weights are told, too (see `service`).
 - A name is asked for again when its TTL is over (after 1 s at least, 5 min at most), after a failure
   with growing pauses (1 to 10 s), and at once when an endpoint could not be reached (`hurry`).
 - /etc/hosts counts before the DNS, as for every program; what neither knows the system is asked for
@@ -27,7 +27,8 @@ from typing import Final
 
 from proxy.config.address import Address
 from proxy.config.schema import Config
-from proxy.probing.lookup import Answer, Lookup, Place, nameserver, nameservers_of
+from proxy.probing.lookup import Answer, Lookup, nameserver, nameservers_of
+from proxy.probing.service import Place, Share, Srv, shares_of
 from proxy.tasks import spawn
 
 log = logging.getLogger("proxy.names")
@@ -36,7 +37,8 @@ SOONEST: Final = 1.0  # seconds between two looks, whatever the TTL or who is in
 LATEST: Final = 300.0
 LONGEST_PAUSE: Final = 10.0  # between two looks for a name that cannot be looked up
 
-Tell = Callable[[str, str, list[str]], None]
+Shares = dict[str, Share]
+Tell = Callable[[str, str, list[str], Shares], None]
 
 
 class Name:
@@ -45,6 +47,8 @@ class Name:
     def __init__(self, host: str) -> None:
         self.host = host
         self.places: frozenset[Place] = frozenset()
+        self.shares: dict[Place, Share] = {}
+        self._records: dict[Place, Srv] = {}
         self.problem = ""
         self.in_dns = False  # then the system's word counts no more: a denial must not bring another back
         self.asked = float("-inf")
@@ -52,15 +56,17 @@ class Name:
         self._failures = 0
 
     def take(self, answer: Answer, now: float) -> bool:
-        """Learn what a look came to; whether the places changed."""
+        """Learn what a look came to; whether the places or their shares changed."""
         kept = {place for place in self.places if kind_of(place) in answer.unknown}
-        places = (answer.places | kept) or self.places
-        changed = places != self.places
-        self.places = places
+        before = self.places, self.shares
+        self.places = (answer.places | kept) or self.places
+        self._records = {place: srv for place, srv in self._records.items() if place in self.places}
+        self._records.update(answer.records)
+        self.shares = shares_of(self._records)
         self.in_dns = self.in_dns or bool(answer.places and not answer.from_system)
         self.problem = answer.problem
         self._plan(answer, now)
-        return changed
+        return before != (self.places, self.shares)
 
     def _plan(self, answer: Answer, now: float) -> None:
         self._failures = self._failures + 1 if answer.problem else 0
@@ -75,7 +81,27 @@ class Name:
 
     def addresses(self, port: int) -> list[str]:
         """All places as host:port, with the endpoint's port where a place has none."""
-        return sorted(str(Address(host, own or port)) for host, own in self.places)
+        return sorted(_text(place, port) for place in self.places)
+
+    def shares_at(self, port: int) -> Shares:
+        """Which of these addresses go first and have more than others, if SRV records say so."""
+        return {_text(place, port): share for place, share in self.shares.items()}
+
+    def __str__(self) -> str:
+        """Where it is, for people."""
+        return ", ".join(sorted(map(self._shown, self.places))) or "unknown"
+
+    def _shown(self, place: Place) -> str:
+        host, port = place
+        shown = _text(place) if port else host
+        if not self.shares:
+            return shown
+        srv = self._records[place]
+        return f"{shown} (priority {srv.priority}, weight {float(srv.weight):g})"
+
+
+def _text(place: Place, port: int = 0) -> str:
+    return str(Address(place[0], place[1] or port))
 
 
 def kind_of(place: Place) -> str:
@@ -97,8 +123,8 @@ class NameWatcher:
     """Follows the names of a configuration.
 
     Args:
-        tell: called with pool, endpoint (as configured) and its addresses, sorted and never none, when
-            they changed.
+        tell: called with pool, endpoint (as configured), its addresses, sorted and never none, and the
+            shares of those that have not all the same, when they changed.
         nameservers: IP addresses, in place of the system's; PROXY_DNS goes before both.
         port: of the nameservers that are given without.
 
@@ -151,12 +177,12 @@ class NameWatcher:
 
     def _learn(self, followed: Followed, answer: Answer) -> None:
         name = followed.name
-        before, ailed = name.places, name.problem
+        before, ailed = str(name), name.problem
         changed = name.take(answer, asyncio.get_running_loop().time())
         _log(name, before, ailed)
         if changed:
             for (pool, endpoint), port in followed.endpoints.items():
-                self._tell(pool, endpoint, name.addresses(port))
+                self._tell(pool, endpoint, name.addresses(port), name.shares_at(port))
 
 
 def endpoints_of(config: Config) -> Iterable[tuple[str, Address]]:
@@ -179,15 +205,11 @@ async def _pause(followed: Followed) -> None:
             pass
 
 
-def _log(name: Name, before: frozenset[Place], ailed: str) -> None:
+def _log(name: Name, before: str, ailed: str) -> None:
     if name.problem and not ailed:
-        known = f"it counts as {_shown(name.places)}" if name.places else "nothing is known of it yet"
+        known = f"it counts as {name}" if name.places else "nothing is known of it yet"
         log.warning("the name %s cannot be looked up: %s; %s", name.host, name.problem, known)
     if ailed and not name.problem:
         log.info("the name %s is answered again", name.host)
-    if name.places != before:
-        log.info("the name %s: %s -> %s", name.host, _shown(before), _shown(name.places))
-
-
-def _shown(places: frozenset[Place]) -> str:
-    return ", ".join(sorted(str(Address(host, port)) if port else host for host, port in places)) or "unknown"
+    if (after := str(name)) != before:
+        log.info("the name %s: %s -> %s", name.host, before, after)

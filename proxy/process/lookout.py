@@ -52,14 +52,14 @@ def run_lookout(config: Config, channel: Channel, new_loop: LoopFactory, known: 
 def make_watchers(config: Config, channel: Channel, known: news.News) -> list[Watcher]:
     """Only here is imported what they stand on: aiohttp takes a quarter of a second and 20 MB."""
     from proxy.probing.named import Directory
-    from proxy.probing.names import NameWatcher
+    from proxy.probing.names import NameWatcher, Shares
     from proxy.probing.prober import HealthWatcher, Place
 
     directory = Directory({(pool, endpoint): found for pool, endpoint, found in known.addresses()})
 
-    def tell_addresses(pool: str, endpoint: str, found: list[str]) -> None:
+    def tell_addresses(pool: str, endpoint: str, found: list[str], shares: Shares) -> None:
         directory.found[pool, endpoint] = found
-        channel.send(news.ADDRESSES, news.addresses(pool, endpoint, found), f"{pool} {endpoint}")
+        channel.send(news.ADDRESSES, news.addresses(pool, endpoint, found, shares), f"{pool} {endpoint}")
 
     def tell_health(place: Place, up: bool, why: str) -> None:
         channel.send(news.HEALTH, news.health(*place, up=up, why=why), " ".join(place))

@@ -1,7 +1,9 @@
 """What is told about endpoints; `text` is JSON once more. From the lookout to the workers:
 
     health     {"pool": "web", "endpoint": "127.0.0.1:8001", "up": false, "why": "HTTP 500 in 12 ms"}
-    addresses  {"pool": "web", "endpoint": "app.internal:8000", "addresses": ["10.0.0.1:8000"]}
+    addresses  {"pool": "web", "endpoint": "app.internal:8000", "addresses": ["10.0.0.1:8000"],
+                "shares": {"10.0.0.1:8000": [1, 50]}}: of those that SRV records do not leave as they are
+               (rank, percent of the configured weight)
 
 from the operator to the workers:
 
@@ -19,7 +21,7 @@ a worker that starts knows all before it serves, and so does a lookout that take
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 HEALTH = "health"
 ADDRESSES = "addresses"
@@ -33,8 +35,8 @@ def health(pool: str, endpoint: str, *, up: bool, why: str) -> str:
     return json.dumps({"pool": pool, "endpoint": endpoint, "up": up, "why": why})
 
 
-def addresses(pool: str, endpoint: str, found: list[str]) -> str:
-    return json.dumps({"pool": pool, "endpoint": endpoint, "addresses": found})
+def addresses(pool: str, endpoint: str, found: list[str], shares: Mapping[str, tuple[int, int]]) -> str:
+    return json.dumps({"pool": pool, "endpoint": endpoint, "addresses": found, "shares": shares})
 
 
 def order(pool: str, endpoint: str, wanted: str) -> str:

@@ -82,7 +82,7 @@ class DataPlane:
             case "health":
                 pool.probe_told(told["endpoint"], up=told["up"], why=told["why"])
             case "addresses":
-                pool.addresses_told(told["endpoint"], told["addresses"])
+                pool.addresses_told(told["endpoint"], told["addresses"], told["shares"])
             case "order":
                 pool.order(told["endpoint"], Order(told["order"]))
             case "weight":

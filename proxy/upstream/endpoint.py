@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 CANARIES = 3   # idle connections that are left alone until one sees when they are closed
 LATENCY_PART = 0.1  # of a new sample in the latency
+PLAIN = 0, 100  # rank and percent of an address that no SRV record says otherwise of
 LEAVING = 3.0  # seconds; gunicorn serves kept connections for 2 more when it stops, and new ones no more
 
 
@@ -48,6 +49,8 @@ class Endpoint:
 
     Attributes:
         weight: what strategies go by; less than the share while it warms up.
+        group: the priority, and within it the rank among the addresses of its name; lower ones first.
+        percent: of the share, for an address that shares a name with others (RFC 2782).
         in_flight: exchanges it works on now, in this worker.
         latency: seconds to the response's head, recent ones counting most; 0.0 while nothing is known.
         idle: connections ready for the next exchange, the freshest last.
@@ -72,9 +75,9 @@ class Endpoint:
 
     __slots__ = (
         "_most_idle", "answers", "down_until", "ejected_until", "ejections", "errors", "failed_at",
-        "failures", "host", "idle", "idle_limit", "in_flight", "keeps", "latency", "leaving_until", "most",
-        "name", "order", "origin", "port", "priority", "probe_failure", "refusals", "share", "signs",
-        "tested_until", "trial_from", "warm_from", "weight")
+        "failures", "group", "host", "idle", "idle_limit", "in_flight", "keeps", "latency", "leaving_until",
+        "most", "name", "order", "origin", "percent", "port", "priority", "probe_failure", "refusals",
+        "share", "signs", "tested_until", "trial_from", "warm_from", "weight")
 
     def __init__(self, name: str, host: str, port: int | None, share: int, idle_limit: IdleLimit,
                  most_idle: int, *, most: int = 0, priority: int = 0, origin: str = "") -> None:
@@ -85,6 +88,8 @@ class Endpoint:
         self.share = self.weight = share
         self.most = most
         self.priority = priority
+        rank, self.percent = PLAIN
+        self.group = priority, rank
         self.in_flight = 0
         self.latency = 0.0
         self.idle: list[UpstreamConnection] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import cast
 
 from proxy.balancing.strategy import Strategy
@@ -23,6 +23,7 @@ from proxy.upstream.ejection import Ejection
 from proxy.upstream.endpoint import Endpoint, Order, Signs
 from proxy.upstream.queue import Queue
 from proxy.upstream.rules import PoolRules, PoolTimeouts
+from proxy.upstream.siblings import NO_SHARES, Shares, endpoints_at, known_as, weigh
 from proxy.upstream.sticky import Sticky
 
 log = logging.getLogger("proxy.upstream")
@@ -224,13 +225,12 @@ class Pool:
         self._rebuild()
         return bool(found)
 
-    def addresses_told(self, origin: str, addresses: Iterable[str]) -> None:
+    def addresses_told(self, origin: str, addresses: Iterable[str], shares: Shares = NO_SHARES) -> None:
         """A configured name has these addresses now; what stays keeps its counters, what goes finishes."""
         old = [endpoint for endpoint in self.endpoints if endpoint.origin == origin]
         if not old:
             return
-        known = {endpoint.name: endpoint for endpoint in old}
-        new = [known.get(text) or _sibling(old[0], text) for text in dict.fromkeys(addresses)]
+        new = endpoints_at(addresses, old, shares)
         at = self.endpoints.index(old[0])
         self.endpoints = [endpoint for endpoint in self.endpoints if endpoint.origin != origin]
         self.endpoints[at:at] = new
@@ -270,12 +270,17 @@ class Pool:
 
     def _weigh(self) -> None:
         """The weights that strategies see: shares, finer while somebody has but a part of its own."""
-        warming = [endpoint for endpoint in self.endpoints if endpoint.warm_from]
-        for endpoint in self.endpoints:
-            endpoint.weight = endpoint.share * WARM_STEPS if warming else endpoint.share
-        for endpoint in warming:
-            step = int((self.loop.time() - endpoint.warm_from) / self.rules.slow_start * WARM_STEPS) + 1
-            endpoint.weight = endpoint.share * min(step, WARM_STEPS)
+        weigh(self.endpoints)
+        if any(endpoint.warm_from for endpoint in self.endpoints):
+            for endpoint in self.endpoints:
+                endpoint.weight *= self._warmth(endpoint)
+
+    def _warmth(self, endpoint: Endpoint) -> int:
+        """How many of its steps it has."""
+        if not endpoint.warm_from:
+            return WARM_STEPS
+        step = int((self.loop.time() - endpoint.warm_from) / self.rules.slow_start * WARM_STEPS) + 1
+        return min(step, WARM_STEPS)
 
     # Time.
 
@@ -339,7 +344,7 @@ class Pool:
 
     def _renew(self) -> None:
         """The endpoints are not the same as before."""
-        self.disguise.learn(place for e in (*self.endpoints, *self._retired) for place in _known_as(e))
+        self.disguise.learn(place for e in (*self.endpoints, *self._retired) for place in known_as(e))
         self.memo.clear()
         for endpoint in self.endpoints:
             endpoint.signs = self.signs
@@ -357,8 +362,8 @@ class Pool:
         available = [endpoint for endpoint in ready if endpoint.is_available()]
         self.panic = not available
         usable = available or [e for e in ready if not e.probe_failure] or ready
-        first = min((endpoint.priority for endpoint in usable), default=0)
-        self._active = [endpoint for endpoint in usable if endpoint.priority == first]
+        first = min((endpoint.group for endpoint in usable), default=None)
+        self._active = [endpoint for endpoint in usable if endpoint.group == first]
         self.strategy.rebuild(self._active)
         if available and self.queue:
             self._admit()
@@ -372,26 +377,10 @@ def _nobody(origin: str) -> None:
     """Where there is no lookout."""
 
 
-def _sibling(endpoint: Endpoint, address: str) -> Endpoint:
-    host, _, port = address.rpartition(":")
-    sibling = endpoint.sibling(address, host.strip("[]"), int(port))
-    sibling.order = endpoint.order
-    sibling.probe_failure = endpoint.probe_failure
-    return sibling
-
-
-def _known_as(endpoint: Endpoint) -> Iterator[tuple[str, int | None]]:
-    """Where it is, and where it is configured to be: an application may know itself by either."""
-    yield endpoint.host, endpoint.port
-    if endpoint.origin != endpoint.name:
-        host, _, port = endpoint.origin.rpartition(":")
-        yield host, int(port)
-
-
 def _drains(endpoint: Endpoint) -> bool:
     return (endpoint.order is Order.DRAIN and not endpoint.probe_failure
             and not endpoint.down_until and not endpoint.ejected_until)
 
 
-def _last_to_try(endpoint: Endpoint) -> tuple[bool, int, float]:
-    return not endpoint.is_available(), endpoint.priority, endpoint.in_flight / endpoint.weight
+def _last_to_try(endpoint: Endpoint) -> tuple[bool, tuple[int, int], float]:
+    return not endpoint.is_available(), endpoint.group, endpoint.in_flight / endpoint.weight

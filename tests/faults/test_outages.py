@@ -1,6 +1,7 @@
 """Whole pools that are away, endpoints that hang or move, and who finds it out: F6 and F22."""
 
 import asyncio
+from collections import Counter
 from contextlib import AsyncExitStack
 from time import perf_counter
 
@@ -186,3 +187,42 @@ def test_a_nameserver_that_does_not_answer_well(stage, how):
     assert set(figures.found) == {OK}, figures.why()
     assert {one.origin for one in figures.outcomes} == {"old"}
     assert max(one.ended - one.sent for one in figures.outcomes) < 2
+
+
+def test_a_service_shares_out_its_load_as_its_srv_records_say(stage):
+    """RFC 2782: the lowest priority first, weights within it; a change is heard of."""
+
+    async def scenario():
+        async with Names() as names, three_origins() as origins:
+            ports = [origin.port for origin in origins]
+
+            def tell(*said):
+                targets = [f"{one} {port} app.internal." for one, port in zip(said, ports, strict=True)]
+                names.dns.put("_http._tcp.app.internal", "SRV", *targets, ttl=1)
+
+            tell("10 1", "10 3", "20 0")
+            proxy = stage.proxy(
+                configuration("{address: _http._tcp.app.internal, resolve: true}"),
+                env={"PROXY_DNS": names.dns.address})
+            async with Watch(proxy) as watch, Load(proxy.place, half_posts(5), connections=8) as load:
+                first = origins_of(await load.more(400))
+                tell("10 3", "10 1", "20 0")
+                await reached(lambda: proxy.said(r"weight 3\), .* -> "))
+                await load.more(100)  # the worker heard of it in the meantime
+                second = origins_of(await load.more(400))
+                for origin in origins[:2]:
+                    await origin.__aexit__()
+                await reached(lambda: load.outcomes[-1].origin == "clara")
+            return Figures("F22 SRV records", load.outcomes, watch), first, second
+
+    figures, first, second = asyncio.run(scenario())
+    figures.report(f"shares {dict(first)}, then {dict(second)}")
+    assert set(first) == set(second) == {"ada", "bruno"}
+    assert 2.5 < first["bruno"] / first["ada"] < 3.5
+    assert 2.5 < second["ada"] / second["bruno"] < 3.5
+    lost = [one for one in figures.outcomes if one.kind != OK]
+    assert all(one.ask.method == "POST" for one in lost), figures.why()
+
+
+def origins_of(outcomes):
+    return Counter(one.origin for one in outcomes)

@@ -177,6 +177,17 @@ async def test_a_target_that_fails_leaves_its_kind_unknown(dns):
     assert (answer.places, answer.unknown) == ({("10.0.0.1", 8001)}, {"A"})
 
 
+async def test_what_the_records_say_of_each_address(dns):
+    """A weight is one target's, however many addresses that has."""
+    dns.put(SERVICE, "SRV", "1 6 8001 one.internal.", "1 5 8002 two.internal.", "7 0 8003 two.internal.")
+    dns.put("one.internal", "A", "10.0.0.1", "10.0.0.11")
+    dns.put("one.internal", "AAAA", "2001:db8::1")
+    dns.put("two.internal", "A", "10.0.0.2")
+    assert (await look(dns, SERVICE)).records == {
+        ("10.0.0.1", 8001): (1, 2), ("10.0.0.11", 8001): (1, 2), ("2001:db8::1", 8001): (1, 2),
+        ("10.0.0.2", 8002): (1, 5), ("10.0.0.2", 8003): (7, 0)}
+
+
 @pytest.mark.parametrize("record", ["0 0 0 .", "0 0 8001 .", "0 0 0 one.internal."])
 async def test_a_service_that_is_decidedly_not_here(dns, record):
     dns.put(SERVICE, "SRV", record)

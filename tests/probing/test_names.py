@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import logging
+from fractions import Fraction
 
 import pytest
 
@@ -8,6 +9,7 @@ from proxy.config.load import loads
 from proxy.probing import names as room
 from proxy.probing.lookup import Answer
 from proxy.probing.names import Name, NameWatcher
+from proxy.probing.service import Srv
 from tests.dns_server import DnsServer
 
 HOST = "app.internal"
@@ -104,6 +106,31 @@ def test_hurry_never_delays(name):
     assert name.due == 101
 
 
+def service_of(**weights):
+    """One address per port; what stands behind `p` is the port."""
+    records = {("10.0.0.1", int(port[1:])): Srv(0, Fraction(weight)) for port, weight in weights.items()}
+    return Answer(frozenset(records), 60, records=records)
+
+
+def test_a_weight_alone_is_a_change(name):
+    assert name.take(service_of(p1=1, p2=1), 1)
+    assert not name.take(service_of(p1=7, p2=7), 2)
+    assert name.take(service_of(p1=1, p2=3), 3)
+    assert name.shares_at(80) == {"10.0.0.1:1": (0, 50), "10.0.0.1:2": (0, 150)}
+    assert not name.take(service_of(p1=2, p2=6), 4)
+    assert not name.take(DENIED, 5)
+    assert name.shares_at(80)["10.0.0.1:2"] == (0, 150)
+
+
+def test_what_stays_because_it_is_not_known_keeps_its_share(name):
+    records = {("10.0.0.1", 1): Srv(0, Fraction(1)), ("2001:db8::1", 1): Srv(0, Fraction(3))}
+    name.take(Answer(frozenset(records), 60, records=records), 1)
+    half = Answer(frozenset({("10.0.0.2", 1)}), 60, frozenset({"AAAA"}), "AAAA: timed out",
+                  records={("10.0.0.2", 1): Srv(0, Fraction(1))})
+    assert name.take(half, 2)
+    assert name.shares_at(80) == {"10.0.0.2:1": (0, 50), "[2001:db8::1]:1": (0, 150)}
+
+
 # -- following
 
 
@@ -160,7 +187,7 @@ def watch(dns, told, pools=ONE):
 async def test_a_change_is_told_when_the_ttl_is_over(dns, told):
     dns.put(HOST, "A", "10.0.0.1", ttl=1)
     async with watch(dns, told):
-        assert await told.next() == ("web", "app.internal:8000", ["10.0.0.1:8000"])
+        assert await told.next() == ("web", "app.internal:8000", ["10.0.0.1:8000"], {})
         changed = asyncio.get_running_loop().time()
         dns.put(HOST, "A", "10.0.0.2", "10.0.0.3", ttl=1)
         dns.put(HOST, "AAAA", "2001:db8::1", ttl=1)
@@ -234,9 +261,9 @@ pools:
 """
     async with watch(dns, told, pools):
         assert sorted([await told.next() for _ in range(3)]) == [
-            ("api", "app.internal:8000", ["10.0.0.1:8000"]),
-            ("web", "app.internal:8000", ["10.0.0.1:8000"]),
-            ("web", "app.internal:8001", ["10.0.0.1:8001"]),
+            ("api", "app.internal:8000", ["10.0.0.1:8000"], {}),
+            ("web", "app.internal:8000", ["10.0.0.1:8000"], {}),
+            ("web", "app.internal:8001", ["10.0.0.1:8001"], {}),
         ]
     assert sorted(dns.asked) == [(HOST, "A", "udp"), (HOST, "AAAA", "udp")]
 
@@ -248,6 +275,26 @@ async def test_a_service(dns, told):
         assert await told.addresses() == ["10.0.0.1:8001", "10.0.0.1:8002"]
         dns.put("_http._tcp.app.internal", "SRV", "0 0 8002 one.internal.", ttl=1)
         assert await told.addresses() == ["10.0.0.1:8002"]
+
+
+async def test_priorities_and_weights_of_a_service_are_told_and_shown(dns, told, caplog):
+    caplog.set_level(logging.INFO, "proxy.names")
+    service = "_http._tcp.app.internal"
+    rest = ("10 3 8002 one.internal.", "20 0 8003 one.internal.")
+    dns.put(service, "SRV", "10 1 8001 one.internal.", *rest, ttl=1)
+    dns.put("one.internal", "A", "10.0.0.1")
+    async with watch(dns, told, ONE.replace("app.internal:8000", service)):
+        place, three = ("web", service), ["10.0.0.1:8001", "10.0.0.1:8002", "10.0.0.1:8003"]
+        assert await told.next() == (*place, three, {
+            "10.0.0.1:8001": (0, 50), "10.0.0.1:8002": (0, 150), "10.0.0.1:8003": (1, 100)})
+        dns.put(service, "SRV", "10 3 8001 one.internal.", *rest, ttl=1)
+        assert await told.next() == (*place, three, {"10.0.0.1:8003": (1, 100)})
+        dns.put(service, "SRV", *(f"0 0 {port} one.internal." for port in (8001, 8002, 8003)), ttl=1)
+        assert await told.next() == (*place, three, {})
+    assert caplog.messages[1] == (
+        f"the name {service}: 10.0.0.1:8001 (priority 10, weight 1), 10.0.0.1:8002 (priority 10, weight 3), "
+        "10.0.0.1:8003 (priority 20, weight 0) -> 10.0.0.1:8001 (priority 10, weight 3), "
+        "10.0.0.1:8002 (priority 10, weight 3), 10.0.0.1:8003 (priority 20, weight 0)")
 
 
 async def test_localhost(dns, told):

@@ -166,10 +166,10 @@ async def test_what_watchers_find_out_goes_to_the_supervisor(configured):
     channel = Channel()
     names, health = make_watchers(configured(RESOLVED, CHECKED), channel, News())
     health._probers[0]._tell(("web1", "a:1"), False, "no answer in 2 s")
-    names._tell("web0", "a:1", ["10.0.0.1:1"])
+    names._tell("web0", "a:1", ["10.0.0.1:1"], {"10.0.0.1:1": (1, 50)})
     assert channel.sent == [
         ("health", news.health("web1", "a:1", up=False, why="no answer in 2 s"), "web1 a:1"),
-        ("addresses", news.addresses("web0", "a:1", ["10.0.0.1:1"]), "web0 a:1"),
+        ("addresses", news.addresses("web0", "a:1", ["10.0.0.1:1"], {"10.0.0.1:1": (1, 50)}), "web0 a:1"),
     ]
 
 
@@ -178,7 +178,7 @@ async def test_a_name_is_probed_where_it_was_found_and_looked_up_when_it_is_down
     (prober,) = health._probers
     assert prober.has_name
     assert prober._attempt._addresses() == ()
-    names._tell("web0", "a:1", ["10.0.0.1:1", "10.0.0.2:1"])
+    names._tell("web0", "a:1", ["10.0.0.1:1", "10.0.0.2:1"], {})
     assert prober._attempt._addresses() == ["10.0.0.1:1", "10.0.0.2:1"]
     hurried = []
     monkeypatch.setattr(names, "hurry", lambda *place: hurried.append(place))
@@ -190,7 +190,7 @@ async def test_a_name_is_probed_where_it_was_found_and_looked_up_when_it_is_down
 async def test_a_successor_goes_on_from_what_was_known(configured):
     known = News()
     known.note("health", news.health("web0", "a:1", up=False, why="no answer in 2 s"))
-    known.note("addresses", news.addresses("web0", "a:1", ["10.0.0.1:1"]))
+    known.note("addresses", news.addresses("web0", "a:1", ["10.0.0.1:1"], {}))
     _, health = make_watchers(configured(BOTH), None, known)
     await asyncio.wait_for(health.known(), 5)
     (prober,) = health._probers

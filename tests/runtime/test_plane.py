@@ -133,8 +133,11 @@ async def test_what_the_lookout_finds_out_reaches_the_pool(plane):
     made.told("health", '{"pool": "web", "endpoint": "127.0.0.1:1", "up": true, "why": "HTTP 200 in 1 ms"}')
     assert not pool.endpoints[0].probe_failure
     found = '["127.0.0.2:1", "[::1]:2"]'
-    made.told("addresses", f'{{"pool": "web", "endpoint": "127.0.0.1:1", "addresses": {found}}}')
-    assert [endpoint.name for endpoint in pool.endpoints] == ["127.0.0.2:1", "[::1]:2"]
+    shares = '{"127.0.0.2:1": [1, 50]}'
+    made.told("addresses", (
+        f'{{"pool": "web", "endpoint": "127.0.0.1:1", "addresses": {found}, "shares": {shares}}}'))
+    assert [(endpoint.name, endpoint.weight, endpoint.group) for endpoint in pool.endpoints] == [
+        ("127.0.0.2:1", 50, (0, 1)), ("[::1]:2", 100, (0, 0))]
 
 
 async def test_what_the_operator_wants_reaches_the_pool(plane):
@@ -155,6 +158,6 @@ async def test_an_address_that_cannot_be_reached_is_reported_by_its_name(plane):
     pool.connect_failed(pool.endpoints[0], "refused")
     assert heard == []  # it is no name
     name = pool.endpoints[0].origin
-    made.told(news.ADDRESSES, news.addresses("web", name, ["127.0.0.2:1"]))
+    made.told(news.ADDRESSES, news.addresses("web", name, ["127.0.0.2:1"], {}))
     pool.connect_failed(pool.endpoints[0], "refused")
     assert heard == [(news.HURRY, news.hurry("web", name))]

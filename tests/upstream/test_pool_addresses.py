@@ -115,6 +115,61 @@ def test_a_cookie_leads_to_an_address_as_long_as_it_is_there():
     assert s.pool.pick(exchange, ()) is other
 
 
+# Shares of SRV records.
+
+def weights(setting):
+    return {endpoint.name: endpoint.weight for endpoint in setting.pool.endpoints}
+
+
+def test_an_address_has_its_share_of_the_configured_weight(setting):
+    setting.pool.set_share("a:2", 3)
+    setting.pool.addresses_told("a:2", TWO, {TWO[0]: [0, 50], TWO[1]: [0, 150]})
+    assert weights(setting) == {"a:1": 100, TWO[0]: 150, TWO[1]: 450, "a:3": 100}
+    setting.pool.set_share("a:2", 2)
+    assert weights(setting) == {"a:1": 100, TWO[0]: 100, TWO[1]: 300, "a:3": 100}
+
+
+def test_the_first_rank_is_used_while_there_is_any_of_it():
+    s = Setting(count=2, priorities=(0, 1))  # a:2 is a backup
+    s.pool.addresses_told("a:1", TWO, {TWO[1]: [1, 100]})
+    first, later, backup = s.pool.endpoints
+    assert s.picks() == {first}
+    assert s.picks((first,)) == {later}
+    s.pool.connect_failed(first, "refused")
+    assert s.picks() == {later}
+    s.pool.connect_failed(later, "refused")
+    assert s.picks() == {backup}
+
+
+def test_a_share_alone_may_change_and_change_back(setting):
+    setting.pool.addresses_told("a:2", TWO, {TWO[0]: [1, 100]})
+    one, other = (of(setting, name) for name in TWO)
+    setting.pool.enter(one)
+    assert one not in setting.picks()
+    setting.pool.addresses_told("a:2", TWO, {TWO[0]: [0, 50], TWO[1]: [0, 150]})
+    assert one in setting.picks()
+    assert weights(setting)[TWO[0]] == 50
+    setting.pool.addresses_told("a:2", TWO)
+    assert weights(setting) == {"a:1": 1, TWO[0]: 1, TWO[1]: 1, "a:3": 1}
+    assert (of(setting, TWO[0]), of(setting, TWO[1]), one.in_flight) == (one, other, 1)
+
+
+def test_a_share_warms_up_too():
+    s = Setting(count=2, slow_start=10.0)
+    s.pool.addresses_told("a:2", TWO, {TWO[0]: [0, 50], TWO[1]: [0, 150]})
+    s.pool.connect_failed(of(s, TWO[0]), "refused")
+    s.pool.connected(of(s, TWO[0]))
+    assert weights(s) == {"a:1": 1000, TWO[0]: 50, TWO[1]: 1500}
+
+
+def test_a_service_is_known_by_a_name_without_a_port():
+    s = Setting(count=1)
+    s.endpoints[0].origin = s.endpoints[0].name = "_http._tcp.a"
+    s.pool.addresses_told("_http._tcp.a", TWO)
+    assert names(s) == TWO
+    assert b"www.example.com" in seen(s, b"http://10.0.0.1:80/x")
+
+
 def seen(setting, location):
     """A Location as a client gets it."""
     head = head_of(b"Location: " + location, disguise=setting.pool.disguise)
