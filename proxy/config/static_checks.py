@@ -1,0 +1,27 @@
+"""What only more than one key of `static:` together can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proxy.config.plain import Finding, Values, is_true, items_of, mapping_of
+
+
+def check_static(static: Values) -> Iterator[Finding]:
+    """Everything that is wrong between the keys of one `static:`."""
+    for index, item in enumerate(items_of(static, "cache")):
+        if isinstance(item, dict):
+            for loc, message in _rule(mapping_of(item)):
+                yield ("cache", index, *loc), message
+    if static.get("keep") is not None and not items_of(static, "manifest"):
+        yield ("keep",), "means nothing without a manifest, which says what the files of a build are"
+
+
+def _rule(rule: Values) -> Iterator[Finding]:
+    given = [key for key in ("max_age", "control") if rule.get(key) is not None]
+    if not {"max_age", "control"} & rule.keys():
+        yield (), "says nothing about its files; give it max_age or control (max_age: null to say nothing)"
+    if len(given) == 2:
+        yield ("control",), "a second word beside max_age; control is the whole Cache-Control"
+    if is_true(rule.get("immutable")) and "max_age" not in given:
+        yield ("immutable",), "is for max_age to be longer; there is none"
