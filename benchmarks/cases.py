@@ -59,9 +59,12 @@ _ALL = (
     Case("static1k", "static files", "1 KB", Load("/static/1k.html")),
     Case("static1k-varying", "static files", "1 KB, no two header blocks alike",
          Load("/static/1k.html", varying=True)),
+    Case("static1k-304", "static files", "1 KB that the client has: 304",
+         Load("/static/1k.html", known=True)),
     Case("static1k-fresh", "static files", "1 KB, fresh connections", Load("/static/1k.html", fresh=True)),
     Case("static1k-log", "static files", "1 KB, access log on", Load("/static/1k.html"), logged=True),
     Case("static64k", "static files", "64 KB", Load("/static/64k.html")),
+    Case("static-mix", "static files", "1,000 files of 1-64 KB, by Zipf's law", Load("/static/", mix=True)),
     Case("static10m", "static files", "10 MB", Transfers("/static/10m.bin")),
 )
 CASES: dict[str, Case] = {case.name: case for case in _ALL}

@@ -68,7 +68,7 @@ http {{
   client_max_body_size 100m;
   default_type application/octet-stream;
   types {{ text/html html; text/plain txt; }}
-  open_file_cache max=1000 inactive=60s;
+  open_file_cache max=2000 inactive=60s;  # all files of all cases
   open_file_cache_valid 5s;
   map $http_x_request_id $made_id {{ default $http_x_request_id; '' $request_id; }}
   upstream web {{

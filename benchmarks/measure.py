@@ -26,6 +26,7 @@ from benchmarks.subjects import Subject, served
 from benchmarks.summary import Sample
 from benchmarks.transfers import Transfers
 from benchmarks.usage import Usage, memory_kb, usage
+from benchmarks.validators import validators
 from benchmarks.wrk import Answers, Load
 
 Samples = dict[str, dict[str, list[Sample]]]  # case, subject, one per round
@@ -208,6 +209,8 @@ def _answers(case: Case, one: Running, seconds: float) -> Answers:
     if isinstance(case.load, Transfers):
         return transfers.run(case.load, one.port, seconds)
     load = replace(case.load, pause_ms=one.pace.pause_ms) if one.pace else case.load
+    if load.known:
+        load = replace(load, validators=validators(one.port, load.path))
     return wrk.run(load, one.port, seconds, one.folder)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import configs
+from benchmarks import configs, mix
 from benchmarks.machine import program
 from benchmarks.process import free_port, running, wait_until_ready
 from benchmarks.subjects import ROOT
@@ -23,6 +23,7 @@ def make_site(folder: Path) -> Path:
     site.mkdir()
     for name, size in FILES.items():
         (site / name).write_bytes(os.urandom(size))
+    mix.make_files(site)
     return site
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import NamedTuple
 
-from benchmarks.summary import REFERENCE, Results
+from benchmarks.summary import REFERENCE, Result, Results
 
 HEADINGS = ("target", "proxy", "limit", "measured", "verdict")
 LEFT = 2
@@ -35,7 +35,10 @@ IDLE = Metric("idle_kb", "kB per idle connection", scale=1.024)  # the kernel co
 
 @dataclass(frozen=True)
 class Target:
-    """A metric is to be at most `limit`, or below it; with `beside`, that near to another case's."""
+    """A metric is to be at most `limit`, or below it; with `beside`, that near to another case's.
+
+    A ratio is to nginx; with `rival`, to that one's: both are of the same rounds of nginx.
+    """
 
     case: str
     metric: Metric
@@ -43,6 +46,7 @@ class Target:
     subject: str = "ours"
     beside: str = ""
     below: bool = False
+    rival: str = ""
 
     @property
     def cases(self) -> Sequence[str]:
@@ -50,7 +54,8 @@ class Target:
 
     @property
     def words(self) -> str:
-        return f"{' - '.join(self.cases)}: {self.metric.words}"
+        words = self.metric.words.replace(REFERENCE, self.rival or REFERENCE)
+        return f"{' - '.join(self.cases)}: {words}"
 
     @property
     def limit_words(self) -> str:
@@ -66,9 +71,15 @@ TARGETS = (
     Target("small", CPU, 1.6, subject="ours-asyncio"),
     Target("small-varying", CPU, 2.0),
     Target("small-log", CPU, 0.15, beside="small"),
-    Target("static1k", CPU, 0.75),
+    Target("static1k", CPU, 0.7),
+    Target("static1k", CPU, 0.2, rival="caddy"),
+    Target("static1k-304", CPU, 0.7),
+    Target("static1k-304", CPU, 0.2, rival="caddy"),
     Target("static1k-log", CPU, 0.15, beside="static1k"),
-    Target("static64k", CPU, 1.2),
+    Target("static64k", CPU, 1.1),
+    Target("static10m", CPU, 1.2),
+    Target("static-mix", CPU, 1.0),
+    Target("static-mix", CPU, 0.2, rival="caddy"),
     Target("down10m", CPU, 0.7),
     Target("small-half", SPREAD, 5, below=True),
     Target("small-idle", IDLE, 5),
@@ -101,16 +112,24 @@ def measured(target: Target, results: Results) -> float | None:
 
 
 def _value(target: Target, case: str, results: Results) -> float | None:
-    result = results.get(case, {}).get(target.subject)
+    value = _figure(target.metric, results.get(case, {}).get(target.subject))
+    if value is None or not target.rival:
+        return value
+    other = _figure(target.metric, results[case].get(target.rival))
+    return value / other if other else None
+
+
+def _figure(metric: Metric, result: Result | None) -> float | None:
     if result is None:
         return None
-    value = result["ratios" if target.metric.is_ratio else "figures"].get(target.metric.name)
-    return None if value is None else value * target.metric.scale
+    value = result["ratios" if metric.is_ratio else "figures"].get(metric.name)
+    return None if value is None else value * metric.scale
 
 
 def _doubts(target: Target, results: Results) -> list[str]:
     """Why a figure proves nothing: failed requests, nginx's too where it is compared, or too little load."""
     names = [target.subject, REFERENCE] if target.metric.is_ratio else [target.subject]
+    names += [target.rival] if target.rival else []
     figures = [results[case][name]["figures"] for case in target.cases for name in names]
     errors = sum(one["errors"] for one in figures)
     shares = [one["share"] for one in figures if one.get("share", 1.0) < HALF]

@@ -4,7 +4,9 @@ How clients differ, exactly: wrk runs one thread per client, and every thread ha
 block (`browsers`), made once in `init`. A connection belongs to one thread, so all that
 comes over one connection comes with the same block, and connections of two clients never share one.
 With `varying`, a counter in the cookie makes every request of every connection different, so
-that nothing that remembers header blocks can win by it. With `fresh`, each request asks for `Connection:
+that nothing that remembers header blocks can win by it. With `mix`, each client asks for one file after
+another of many, as `mix` says. With `known`, clients have the file and ask whether it is still the same;
+a proxy that sends it all the same fails the case. With `fresh`, each request asks for `Connection:
 close` and wrk connects anew; wrk times a request from its first byte sent, so the
 connecting is in the CPU time and the rate, but not in p50 and p99.
 
@@ -20,10 +22,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import mix
 from benchmarks.browsers import browser_fields, request_head
 from benchmarks.machine import program
 
 COUNTER = "@@COUNTER@@"
+NAME = "@@NAME@@"
 _MARK = "result:"
 _DONE = """
 function done(summary, latency, requests)
@@ -37,14 +41,17 @@ end
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk is to send."""
+    """What wrk is to send; `validators` are filled in for each proxy where `known` is true."""
 
     path: str
     clients: int = 16
     connections_each: int = 4
     varying: bool = False
+    mix: bool = False
+    known: bool = False
     fresh: bool = False
     pause_ms: float = 0.0
+    validators: tuple[tuple[str, str], ...] = ()
 
     @property
     def connections(self) -> int:
@@ -70,8 +77,17 @@ def script(load: Load) -> str:
     """The Lua script of a load."""
     heads = [_head(load, client) for client in range(load.clients)]
     listed = ",\n".join(map(lua_string, heads))
-    parts = [_SETUP, _VARYING if load.varying else _STEADY, _pause(load.pause_ms), _DONE]
+    sending = _VARYING if load.varying else _mixed(load.clients) if load.mix else _STEADY
+    parts = [_SETUP, sending, _pause(load.pause_ms), _DONE]
     return f"local heads = {{\n{listed}\n}}\n" + "".join(parts)
+
+
+def _mixed(clients: int) -> str:
+    names = ", ".join(lua_string(mix.name(number)) for number in range(mix.FILES))
+    turns = ",\n".join(
+        "{" + ",".join(str(number + 1) for number in mix.choices(client)) + "}" for client in range(clients)
+    )
+    return f"local names = {{ {names} }}\nlocal turns = {{\n{turns}\n}}\n{_MIXED}"
 
 
 def _pause(mean_ms: float) -> str:
@@ -83,7 +99,7 @@ def _head(load: Load, client: int) -> str:
     fields = browser_fields(client, keep_alive=not load.fresh)
     if load.varying:
         fields = [(n, f"visit={COUNTER}; {v}" if n == "Cookie" else v) for n, v in fields]
-    return request_head(load.path, fields)
+    return request_head(load.path + NAME if load.mix else load.path, [*fields, *load.validators])
 
 
 def lua_string(text: str) -> str:
@@ -121,6 +137,21 @@ function request()
 end
 """
 
+# All requests are made before the first is sent; a client's header block is the same with every one.
+_MIXED = f"""
+local requests, count = {{}}, 0
+function init(args)
+  local head = heads[client % #heads + 1]
+  local from, to = head:find("{NAME}", 1, true)
+  for place, number in ipairs(turns[client % #turns + 1]) do
+    requests[place] = head:sub(1, from - 1) .. names[number] .. head:sub(to + 1)
+  end
+end
+function request()
+  count = count % #requests + 1
+  return requests[count]
+end
+"""
 
 # wrk takes whole milliseconds and cuts off the rest: adding a random part of one keeps the mean. Threads
 # draw from the same numbers unless each is given a seed.

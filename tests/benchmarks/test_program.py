@@ -1,3 +1,7 @@
+import importlib
+import re
+import timeit
+
 import pytest
 
 import benchmarks.__main__ as program
@@ -58,3 +62,18 @@ def test_root_installs_what_is_missing(monkeypatch):
 
 def test_every_micro_benchmark_is_found():
     assert "benchmarks.micro_balancing" in micro.modules()
+
+
+@pytest.mark.parametrize("name", micro.modules())
+def test_every_micro_benchmark_runs(name, monkeypatch, capsys):
+    """A handful of calls: no figure of it means anything, but nothing that it uses has gone."""
+    repeat = timeit.repeat
+
+    def little(statement, number, **options):
+        return repeat(statement, **{**options, "number": min(number, 3), "repeat": 1})
+
+    monkeypatch.setattr(timeit, "repeat", little)
+    importlib.import_module(name).main()
+    rows = capsys.readouterr().out.splitlines()
+    assert len(rows) >= 5
+    assert all(re.search(r"\d", row) for row in rows)

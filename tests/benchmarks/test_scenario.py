@@ -6,7 +6,7 @@ from itertools import chain
 
 import pytest
 
-from benchmarks import table, wrk
+from benchmarks import mix, table, wrk
 from benchmarks.cases import CASES
 from benchmarks.configs import Setup
 from benchmarks.machine import choose_cpus
@@ -87,6 +87,15 @@ async def test_a_connection_for_each_request(tmp_path):
     assert {len(heads) for heads in connections} == {1}
 
 
+async def test_each_client_asks_for_the_files_of_the_mix_in_turn(tmp_path):
+    connections = await heads_of(Load("/static/", clients=2, connections_each=1, mix=True), tmp_path)
+    asked = [[head.split(b" ")[1].decode() for head in heads[:50]] for heads in connections]
+    turns = [[f"/static/{mix.name(number)}" for number in mix.choices(client)[:51]] for client in range(2)]
+    # wrk looks at the first request of its first thread before it sends any.
+    assert sorted(asked) == sorted([turns[0][1:], turns[1][:-1]])
+    assert [len({head.partition(b"\r\n")[2] for head in heads}) for heads in connections] == [1, 1]
+
+
 # Caddy too, but `make test` does not install it.
 @pytest.mark.parametrize("name", [name for name in SUBJECTS if name != "caddy"])
 async def test_every_proxy_does_the_same_work(name, tmp_path):
@@ -133,6 +142,18 @@ def test_a_short_run(tmp_path):
     assert ours["figures"]["errors"] == 0
     assert ours["ratios"]["cpu_us"] > 0
     assert [row[1] for row in table.rows({"small": results})] == ["ours", "nginx"]
+
+
+@pytest.mark.parametrize("name", ["static1k-304", "static-mix"])
+def test_a_short_run_of_files(name, tmp_path):
+    case = CASES[name]
+    case = replace(case, load=replace(case.load, clients=2))
+    plan = Plan([case], [SUBJECTS["ours"], SUBJECTS["nginx"]], rounds=1, seconds=1)
+    runner = Runner(plan, Bench(tmp_path, *choose_cpus()), Silent())
+    runner.run()
+    assert runner.failures == []
+    samples = runner.samples[name]
+    assert [samples[subject][0]["errors"] for subject in ("ours", "nginx")] == [0, 0]
 
 
 def test_half_load_without_the_full_one(tmp_path):

@@ -28,6 +28,7 @@ def outcome(monkeypatch):
 def test_every_target_is_of_a_case_and_a_subject():
     assert {name for target in targets.TARGETS for name in target.cases} <= set(CASES)
     assert {target.subject for target in targets.TARGETS} <= set(SUBJECTS)
+    assert {target.rival for target in targets.TARGETS} - {""} <= set(SUBJECTS)
 
 
 def test_without_results_nothing_is_met():
@@ -75,6 +76,29 @@ def test_a_difference_takes_both_cases(outcome):
 def test_a_ratio_takes_nginx(outcome):
     alone = summarize({"ours": [{"cpu_us": 1.0, "busy": 1.0, "errors": 0.0}]})
     assert outcome(Target("small", CPU, 1.3), small=alone) == ("-", "not measured")
+
+
+def beside_caddy(ours, caddy, errors=0.0):
+    return summarize({
+        name: [{"cpu_us": cpu, "busy": 1.0, "errors": errors if name == "caddy" else 0.0}]
+        for name, cpu in (("ours", ours), ("nginx", 20.0), ("caddy", caddy))
+    })
+
+
+@pytest.mark.parametrize("ours, caddy, expected", [
+    (14.0, 70.0, ("0.200", "met")),
+    (15.0, 70.0, ("0.215", "not met")),
+])
+def test_a_rival_takes_the_place_of_nginx(outcome, ours, caddy, expected):
+    target = Target("small", CPU, 0.2, rival="caddy")
+    assert outcome(target, small=beside_caddy(ours, caddy)) == expected
+    assert target.words == "small: CPU per request x caddy"
+
+
+def test_a_rival_that_failed_or_took_no_part_proves_nothing(outcome):
+    target = Target("small", CPU, 0.2, rival="caddy")
+    assert outcome(target, small=beside_caddy(14.0, 70.0, errors=2.0)) == ("0.200, 2 errors", "not met")
+    assert outcome(target, small=case(1.0)) == ("-", "not measured")
 
 
 def test_failed_requests_prove_nothing_whoever_failed(outcome):

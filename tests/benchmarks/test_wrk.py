@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks import wrk
+from benchmarks import mix, wrk
 from benchmarks.browsers import browser_fields, request_head
 from benchmarks.wrk import Answers, Load
 
@@ -26,6 +26,19 @@ def test_a_varying_script_counts_in_the_cookie():
     script = wrk.script(Load("/", clients=2, varying=True))
     assert script.count(f"Cookie: visit={wrk.COUNTER}; ") == 2
     assert "function request" in script
+
+
+def test_what_clients_know_is_the_same_with_every_head():
+    script = wrk.script(Load("/a", clients=3, known=True, validators=(("If-None-Match", '"1-2"'),)))
+    assert script.count('If-None-Match: \\"1-2\\"\\r\\n') == 3
+
+
+def test_a_mixed_script_names_every_file_once_and_each_client_takes_turns_of_its_own():
+    script = wrk.script(Load("/static/", clients=2, mix=True))
+    assert script.count('"mix/0000.html"') == script.count('"mix/0999.html"') == 1
+    assert script.count(f"GET /static/{wrk.NAME} HTTP/1.1") == 2
+    for client in range(2):
+        assert "{" + ",".join(str(number + 1) for number in mix.choices(client)) + "}" in script
 
 
 def test_lua_strings_are_escaped():
