@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from proxy.config.schema import Config
@@ -19,20 +19,32 @@ no configuration: name one with -c FILE, or put {USUAL_FILE} into this folder
 def load_config(arguments: argparse.Namespace) -> tuple[Config, str]:
     """The configuration and its path as the user knows it; where it has mistakes, SystemExit(2).
 
-    All mistakes, and what is allowed but hardly meant, are told on stderr.
+    All mistakes, those of the environment too, and what is allowed but hardly meant, are told on stderr.
     """
     file = find_file(arguments.config)
     from proxy.config.errors import ConfigErrors
     from proxy.config.load import load, warnings_of
+    from proxy.probing.nameservers import nameservers_of
 
+    misnamed = ""
+    try:
+        nameservers_of(os.environ)
+    except ValueError as error:
+        misnamed = str(error)
     try:
         config = load(file)
     except ConfigErrors as errors:
-        print(errors, file=sys.stderr)
-        raise SystemExit(2) from None
+        give_up(str(errors), misnamed)
+    if misnamed:
+        give_up(misnamed)
     for warning in warnings_of(config):
         print(f"warning: {warning}", file=sys.stderr)
     return config, file
+
+
+def give_up(*mistakes: str) -> NoReturn:
+    print(*filter(None, mistakes), sep="\n", file=sys.stderr)
+    raise SystemExit(2) from None
 
 
 def find_file(given: str | None) -> str:

@@ -18,10 +18,9 @@ import aiodns
 import pycares
 from aiodns.error import ARES_ENODATA, ARES_ENOTFOUND, DNSError
 
-from proxy.config.address import Address, is_service
+from proxy.config.address import is_service
 from proxy.probing.service import SAYS_NOTHING, Place, Srv, combined
 
-VARIABLE: Final = "PROXY_DNS"
 PATIENCE = 2.0  # seconds for one question
 FIRST_TRY = 0.8  # seconds for the first nameserver, so that a second one also has its turn
 AT_ONCE = 32  # looks; each has a thread of c-ares and one of the system's 128 inotify instances
@@ -50,37 +49,6 @@ class Answer:
     problem: str = ""
     from_system: bool = False
     records: Mapping[Place, Srv] = field(default_factory=dict)
-
-
-def nameservers_of(environ: Mapping[str, str]) -> list[str]:
-    """What PROXY_DNS says: "127.0.0.1:5353, [::1]:53, 10.0.0.2"; empty if it says nothing.
-
-    Raises:
-        ValueError: it is no list of IP addresses.
-    """
-    texts = [text.strip() for text in environ.get(VARIABLE, "").split(",")]
-    try:
-        return [nameserver(text) for text in texts if text]
-    except ValueError as error:
-        raise ValueError(f"{VARIABLE}: {error}") from None
-
-
-def nameserver(text: str, port: int = 53) -> str:
-    """An IP address with its port, or with that one.
-
-    Raises:
-        ValueError: it is something else.
-    """
-    try:
-        return str(Address(str(ip_address(text)), port))
-    except ValueError:
-        pass
-    try:
-        address = Address.parse(text)
-        ip_address(address.host)
-    except ValueError:
-        raise ValueError(f"'{text}' is not an IP address, with or without a port") from None
-    return str(address)
 
 
 def is_localhost(host: str) -> bool:

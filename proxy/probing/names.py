@@ -27,7 +27,8 @@ from typing import Final
 
 from proxy.config.address import Address
 from proxy.config.schema import Config
-from proxy.probing.lookup import Answer, Lookup, nameserver, nameservers_of
+from proxy.probing.lookup import Answer, Lookup
+from proxy.probing.nameservers import nameserver, nameservers_of
 from proxy.probing.service import Place, Share, Srv, shares_of
 from proxy.tasks import spawn
 

@@ -80,6 +80,20 @@ def test_all_mistakes_are_told_and_nothing_is_started(call, folder, monkeypatch,
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("words", [("check",), ("run",), ()])
+def test_a_mistake_in_the_environment_is_one_too(call, folder, monkeypatch, words):
+    monkeypatch.setattr(Supervisor, "__init__", None)
+    monkeypatch.setenv("PROXY_DNS", "dns.internal")
+    (folder / "config.yaml").write_text(GOOD)
+    status, out, err = call(*words)
+    assert (status, out) == (2, "")
+    assert err.startswith("environment variable PROXY_DNS: 'dns.internal' is not an IP address")
+    (folder / "config.yaml").write_text(GOOD + "workerz: 2")
+    status, _, both = call(*words)
+    assert (status, both[:17]) == (2, "config.yaml:9:1: ")
+    assert both.endswith(err)
+
+
 def test_a_file_that_is_not_there(call):
     status, _, err = call("check", "-c", "none.yaml")
     assert status == 2

@@ -8,7 +8,7 @@ import pycares
 import pytest
 
 from proxy.probing import lookup as room
-from proxy.probing.lookup import SYSTEM_TTL, Answer, Lookup, nameservers_of, system_addresses
+from proxy.probing.lookup import SYSTEM_TTL, Answer, Lookup, system_addresses
 from tests.dns_server import DnsServer
 
 NAME = "app.internal"
@@ -314,26 +314,3 @@ async def test_many_looks_at_once(dns):
     dns.put(NAME, "A", "10.0.0.1")
     answers = await asyncio.gather(*(lookup.look(NAME) for _ in range(100)))
     assert {answer.places for answer in answers} == {frozenset({("10.0.0.1", 0)})}
-
-
-# -- PROXY_DNS
-
-
-@pytest.mark.parametrize(
-    "text, nameservers",
-    [
-        (None, []),
-        ("", []),
-        (" , ", []),
-        ("127.0.0.1:5353", ["127.0.0.1:5353"]),
-        ("10.0.0.2, [::1]:54,::1", ["10.0.0.2:53", "[::1]:54", "[::1]:53"]),
-    ],
-)
-def test_nameservers(text, nameservers):
-    assert nameservers_of({} if text is None else {"PROXY_DNS": text}) == nameservers
-
-
-@pytest.mark.parametrize("text", ["dns.internal", "dns.internal:53", "127.0.0.1:70000", "unix:/dns", "1.2.3"])
-def test_what_is_no_nameserver(text):
-    with pytest.raises(ValueError, match=f"^PROXY_DNS: '{text}' is not an IP address"):
-        nameservers_of({"PROXY_DNS": text})
