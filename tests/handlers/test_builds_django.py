@@ -29,9 +29,9 @@ def collect(tmp_path):
 
     def collect(text, *options):
         (sources / "css/app.css").write_text(f"body {{ background: url(../logo.svg) }} /* {text} */")
-        command = ["collectstatic", "--noinput", "--settings=settings", *options]
-        subprocess.run([sys.executable, "-m", "django", *command], cwd=tmp_path, check=True, capture_output=True, timeout=60,
-                       env={**os.environ, "PYTHONPATH": str(tmp_path)})
+        command = [sys.executable, "-m", "django", "collectstatic", "--noinput", *options]
+        environ = {**os.environ, "PYTHONPATH": str(tmp_path), "DJANGO_SETTINGS_MODULE": "settings"}
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60, env=environ)
         paths = json.loads((root / "staticfiles.json").read_text())["paths"]
         return {source: name.encode() for source, name in paths.items()}
 
