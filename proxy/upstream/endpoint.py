@@ -54,6 +54,7 @@ class Endpoint:
         in_flight: exchanges it works on now, in this worker.
         latency: seconds to the response's head, recent ones counting most; 0.0 while nothing is known.
         idle: connections ready for the next exchange, the freshest last.
+        scout: a connection that is used no more, to see how long the endpoint keeps it (see `idle`).
         leaving_until: it closes what it used to keep, as servers do that are about to stop; until then
             (monotonic seconds), or until a new connection is served, most goes elsewhere. 0.0 mostly.
         tested_until: until then one exchange finds out, over a new connection.
@@ -77,7 +78,7 @@ class Endpoint:
         "_most_idle", "answers", "down_until", "ejected_until", "ejections", "errors", "failed_at",
         "failures", "group", "host", "idle", "idle_limit", "in_flight", "keeps", "latency", "leaving_until",
         "most", "name", "order", "origin", "percent", "port", "priority", "probe_failure", "refusals",
-        "share", "signs", "tested_until", "trial_from", "warm_from", "weight")
+        "scout", "share", "signs", "tested_until", "trial_from", "warm_from", "weight")
 
     def __init__(self, name: str, host: str, port: int | None, share: int, idle_limit: IdleLimit,
                  most_idle: int, *, most: int = 0, priority: int = 0, origin: str = "") -> None:
@@ -93,6 +94,7 @@ class Endpoint:
         self.in_flight = 0
         self.latency = 0.0
         self.idle: list[UpstreamConnection] = []
+        self.scout: UpstreamConnection | None = None
         self.idle_limit = idle_limit
         self._most_idle = most_idle
         self.keeps = False
@@ -135,10 +137,25 @@ class Endpoint:
         return self.take_idle(now) if self.idle_limit.is_young(age, now) else None
 
     def lost_idle(self, connection: UpstreamConnection, now: float) -> None:
-        """It closed an idle connection, sooner than it should."""
+        """It closed an idle connection, sooner than it should, or a scout."""
+        age = now - connection.idle_since
+        if connection is self.scout:
+            self.idle_limit.kept_for(age, now)
+        else:
+            self.idle_limit.closed_at(age, now)
+            self._leaves(now)
         self.forget(connection)
-        self.idle_limit.closed_at(now - connection.idle_since, now)
-        self._leaves(now)
+
+    def overdue(self, connection: UpstreamConnection, now: float) -> None:
+        """It has been idle for as long as it may: it is closed, or left alone as a scout."""
+        if self.scout is None and self.idle_limit.is_doubtful(now):
+            self.forget(connection)
+            self.scout = connection
+            connection.deadline = connection.idle_since + self.idle_limit.longest_watch
+            return
+        if connection is self.scout:
+            self.idle_limit.kept_for(now - connection.idle_since, now)
+        connection.discard()
 
     def will_close(self, now: float) -> None:
         """A response said so; where others were kept, that is what a server says that stops."""
@@ -201,8 +218,11 @@ class Endpoint:
     def forget(self, connection: UpstreamConnection) -> None:
         if connection in self.idle:
             self.idle.remove(connection)
+        elif connection is self.scout:
+            self.scout = None
 
     def close_idle(self) -> None:
         idle, self.idle = self.idle, []
-        for connection in idle:
-            connection.discard()
+        for connection in (*idle, self.scout):
+            if connection is not None:
+                connection.discard()

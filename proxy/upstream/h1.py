@@ -378,7 +378,7 @@ class UpstreamConnection(asyncio.Protocol):
     def expired(self) -> None:
         self.deadline = NEVER
         if self._phase == IDLE:
-            self.discard()
+            self.endpoint.overdue(self, monotonic())
         elif self._phase == HEAD:
             self._fail(UpstreamError("head", "no response in time", status=504), received=bool(self._held))
         else:

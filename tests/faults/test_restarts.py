@@ -5,7 +5,7 @@ never go over a connection that may be closed this moment: the proxy watches how
 what is idle, and uses for POSTs what is far from that. At a TERM that saves them, because gunicorn serves
 what it has kept for two more seconds, and leaves new connections in the kernel's queue, to be lost with
 it. The proxy has seen enough 10 s after the last close
-that it had not foreseen, some 13 s after its start; that is why the restarts wait for so long, and come
+that it had not foreseen, some 15 s after its start; that is why the restarts wait for so long, and come
 before the reloads, where idle connections are closed at any age. Until then POSTs have connections of
 their own.
 """
@@ -20,7 +20,7 @@ from tests.faults.stage import configuration
 from tests.scenarios.support import HOST
 
 RATE = 300
-LEARNING = 16  # seconds
+LEARNING = 18  # seconds
 
 
 class Site:

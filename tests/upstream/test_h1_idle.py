@@ -1,7 +1,7 @@
 import pytest
 
 from proxy.upstream.endpoint import LEAVING
-from proxy.upstream.idle import PART
+from proxy.upstream.idle import DOUBT, GRAIN, PART
 from tests.upstream.stage import IDLE_TIMEOUT, Upstream
 
 HELLO = b"HTTP/1.1 200 OK\r\n%bContent-Length: 5\r\n\r\nhello"
@@ -66,6 +66,70 @@ def test_what_the_endpoint_closes_shows_its_timeout(clock):
         assert endpoint.idle == []
         u.close()
     assert endpoint.idle_limit.seconds == pytest.approx(2.0 * PART)
+
+
+class Keeper(Upstream):
+    """An endpoint that showed some time ago that it keeps connections for 2 s."""
+
+    def __init__(self, clock):
+        super().__init__(clock)
+        for age in (2.0, 2.0, 2.0):
+            clock.advance(DOUBT)
+            self.endpoint.idle_limit.closed_at(age, clock.now)
+        clock.advance(DOUBT)
+        self.ask()
+        self.serve(HELLO % b"")
+
+    @property
+    def seconds(self):
+        return self.endpoint.idle_limit.seconds
+
+
+@pytest.fixture
+def keeper(clock):
+    made = Keeper(clock)
+    yield made
+    made.close()
+
+
+def test_one_connection_is_left_alone_to_see_when_the_endpoint_closes_it(keeper):
+    keeper.wait(1.5)
+    assert (keeper.endpoint.scout, keeper.endpoint.idle) == (keeper.connection, [])
+    assert keeper.endpoint.take_idle(keeper.clock.now) is None
+    assert not keeper.transport.lost
+    keeper.wait(7.5)
+    keeper.transport.feed_eof()
+    keeper.loop.run()
+    assert keeper.seconds == pytest.approx(PART * (9.0 - GRAIN))
+    assert (keeper.endpoint.scout, keeper.endpoint.leaving_until) == (None, 0.0)
+
+
+def test_it_is_left_no_longer_than_it_can_prove_something(keeper):
+    keeper.wait(1.5)
+    keeper.wait(IDLE_TIMEOUT / PART + GRAIN)
+    assert keeper.transport.lost
+    assert (keeper.endpoint.scout, keeper.seconds) == (None, IDLE_TIMEOUT)
+
+
+def test_one_at_a_time(keeper):
+    other = Upstream(keeper.clock)
+    other.connection.endpoint = keeper.endpoint
+    other.ask()
+    other.serve(HELLO % b"")
+    for one in (keeper, other):
+        one.wait(1.5)
+    assert keeper.endpoint.scout is keeper.connection
+    assert other.transport.lost
+    other.close()
+
+
+def test_a_scout_that_must_go_proves_nothing(keeper):
+    keeper.wait(1.5)
+    keeper.clock.advance(9.0)
+    keeper.endpoint.close_idle()
+    keeper.loop.run()
+    assert keeper.transport.lost
+    assert (keeper.endpoint.scout, keeper.seconds) == (None, 1.5)
 
 
 def test_what_we_close_shows_nothing(upstream):
