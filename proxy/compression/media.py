@@ -17,8 +17,11 @@ COMPRESSIBLE = (
     "image/bmp", "image/x-icon", "image/vnd.microsoft.icon", "model/obj", "model/stl", "model/gltf-binary")
 
 
+COMMON = "common"  # stands for all of these in a list of patterns
+
+
 class Media:
-    """Patterns of media types, such as `text/html`, `text/*`, `*+json`; a `*` stands for anything.
+    """Patterns of media types: `text/html`, `text/*`, `*+json`, where `*` stands for anything, or `common`.
 
     What a Content-Type came to is remembered: an application has a dozen of them.
     """
@@ -29,7 +32,8 @@ class Media:
     __slots__ = ("_known", "_match")
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        parts = [re.escape(pattern.lower().encode()).replace(rb"\*", b".*") for pattern in patterns]
+        whole = [one for pattern in patterns for one in (COMPRESSIBLE if pattern == COMMON else (pattern,))]
+        parts = [re.escape(pattern.lower().encode()).replace(rb"\*", b".*") for pattern in whole]
         self._match = re.compile(b"|".join(parts)).fullmatch if parts else None
         self._known: dict[bytes, bool] = {}
 
@@ -46,4 +50,4 @@ class Media:
         return known
 
 
-is_compressible = Media(COMPRESSIBLE).has
+is_compressible = Media([COMMON]).has

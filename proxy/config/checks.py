@@ -48,6 +48,9 @@ def _route(route: Values, pools: Values) -> Iterator[Finding]:
         for name in OPTIONS:
             if name in route:
                 yield (name,), f"means nothing beside {handlers[0]}; it is for reverse_proxy"
+    if handlers and route.get("compress") and handlers[0] not in ("reverse_proxy", "respond"):
+        hint = "; files have static.compress" if "static" in handlers else ""
+        yield ("compress",), f"means nothing beside {handlers[0]}; it is for reverse_proxy and respond{hint}"
     yield from _redirect(route)
     yield from _respond(mapping_of(route.get("respond")))
 

@@ -89,6 +89,22 @@ def _nothing_as_none(value: object) -> object:
 
 
 @dataclass(frozen=True)
+class OnOff:
+    """A section that must be written to be there; `true` is one of defaults, null and `false` are none."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_true_as_mapping, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        return {"anyOf": [*handler(schema)["anyOf"], {"type": "boolean"}, REFERENCE]}
+
+
+def _true_as_mapping(value: object) -> object:
+    value = retype(value)
+    return {} if value is True else None if value is False else value
+
+
+@dataclass(frozen=True)
 class ShortForm:
     """A mapping, or the value of its one important key alone."""
 

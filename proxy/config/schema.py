@@ -14,8 +14,9 @@ from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, ValidationI
 
 from proxy.balancing import STRATEGIES
 from proxy.config.address import Address
+from proxy.config.compress_schema import CompressConfig
 from proxy.config.file_rules import AddressRule, Folder, LogPath
-from proxy.config.forms import NullIsAbsent, OneOrMany, OrFalse, OrNothing, Section, ShortForm
+from proxy.config.forms import NullIsAbsent, OneOrMany, OnOff, OrFalse, OrNothing, Section, ShortForm
 from proxy.config.http_rules import (
     Condition,
     FieldName,
@@ -267,6 +268,11 @@ class RouteConfig(Model):
     )
     buffer_response: Bool = Field(
         True, description="Whether a response is taken off the endpoint faster than the client reads it."
+    )
+    compress: Annotated[CompressConfig | None, OnOff()] = Field(
+        None,
+        description="Compresses answers of reverse_proxy and respond. Off unless asked for: where an answer holds "
+        "a secret beside text that others choose, its compressed length tells of the secret (BREACH).",
     )
     limits: Annotated[RouteLimits, Section()] = Field(
         default_factory=RouteLimits, description="Limits of this route."

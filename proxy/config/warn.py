@@ -13,12 +13,25 @@ from proxy.config.wording import key_path, quoted
 
 
 def warn(config: Config) -> Iterator[Finding]:
-    """Routes that never match, pools that nothing uses."""
+    """Routes that never match, pools that nothing uses, codings that are not there."""
     yield from _unreachable(config.routes)
+    yield from _missing_codings(config.routes)
     used = {route.reverse_proxy for route in config.routes}
     for name in config.pools:
         if name not in used:
             yield ("pools", name), "no route uses this pool"
+
+
+def _missing_codings(routes: list[RouteConfig]) -> Iterator[Finding]:
+    """Those that the file names itself: by default it is whatever is installed."""
+    for index, route in enumerate(routes):
+        if route.compress is not None and "codings" in route.compress.model_fields_set:
+            from proxy.compression.codecs import AVAILABLE
+
+            for coding in route.compress.codings:
+                if coding.encode() not in AVAILABLE:
+                    loc = ("routes", index, "compress", "codings")
+                    yield loc, f"{coding} is not installed: pip install 'pyfront[compress]'"
 
 
 def _unreachable(routes: list[RouteConfig]) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from proxy.clock import NEVER
 from proxy.downstream.h1_exchange import H1Exchange, send_kept
 from proxy.downstream.intake import Intake
 from proxy.errors import RequestError
-from proxy.http.exchange import BodyReader
+from proxy.http.exchange import BodyReader, Exchange
 from proxy.http.peer import Peer
 from proxy.http.prepared import Prepared, error_page
 from proxy.observe.logs import Seldom
@@ -229,7 +229,7 @@ class H1Connection(asyncio.Protocol):
 
     # Bodies.
 
-    def begin_body(self, exchange: H1Exchange, reader: BodyReader) -> None:
+    def begin_body(self, exchange: Exchange, reader: BodyReader) -> None:
         """Hand the body of the current exchange to `reader`, from what is held and what comes."""
         if self._intake is not None:
             return  # it came by itself before the client was asked for it

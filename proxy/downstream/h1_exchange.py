@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from proxy.clock import NEVER, WALL
 from proxy.downstream.flow import Outflow
-from proxy.downstream.intake import Collector
+from proxy.downstream.intake import BodyHalf
 from proxy.downstream.kept import GATHER, KeptAnswer, put
 from proxy.downstream.sendfile import send_file
-from proxy.http.body import PIECE, Body, Spool
-from proxy.http.exchange import BodyReader, BodyReady, Exchange, Responder
+from proxy.http.body import PIECE, Spool
+from proxy.http.exchange import Filter, Responder
 from proxy.http.prepared import Kept, ResponseHead, error_page
 from proxy.wire.h1 import RequestLine, chunk, last_chunk
 from proxy.wire.headers import HeaderBlock
@@ -37,12 +37,11 @@ PATIENCE = 0.25
 NOTHING, STARTED, FINISHED, OVER = range(4)
 
 
-class H1Exchange(Exchange):
-    """See `Exchange`; `body_done` says that the request has been read to its end."""
+class H1Exchange(BodyHalf):
+    """See `Exchange`."""
 
     __slots__ = (
-        "_awaiting", "_chunked", "_connection", "_head_only", "_hurried", "_outflow", "_runtime", "_silent",
-        "_stalled", "_state", "_stream", "body_done", "line")
+        "_chunked", "_head_only", "_hurried", "_outflow", "_silent", "_stalled", "_state", "_stream", "line")
 
     def __init__(self, connection: H1Connection, runtime: Runtime, line: RequestLine, block: HeaderBlock,
                  host: bytes) -> None:
@@ -66,6 +65,7 @@ class H1Exchange(Exchange):
         self.attempts = 0
         self.route = self.pool = self.endpoint = ""
         self.responder: Responder | None = None
+        self.filter: Filter | None = None
         self.trail = None
         self.timings = None if runtime.log is None else []
         # RFC 9110 section 7.8: not from 1.0, and with a body it is unclear where the protocol begins.
@@ -73,7 +73,7 @@ class H1Exchange(Exchange):
         self._head_only = line.head_only
         self._state = NOTHING
         self._outflow: Outflow | None = None
-        self._awaiting: BodyReader | None = None
+        self._awaiting = None
         self._chunked = False
 
     @property
@@ -88,6 +88,9 @@ class H1Exchange(Exchange):
 
     def respond(self, head: ResponseHead, body: bytes = b"") -> None:
         if self._state != NOTHING:
+            return
+        if self.filter is not None:
+            self.filter.respond(self, head, body)
             return
         connection = self._connection
         self.status = head.status
@@ -117,6 +120,9 @@ class H1Exchange(Exchange):
 
     def start(self, head: ResponseHead, data: bytes = b"", *, stream: bool = False) -> None:
         if self._state != NOTHING:
+            return
+        if self.filter is not None:
+            self.filter.start(self, head, data, stream=stream)
             return
         self._state = STARTED
         self._stream = stream
@@ -156,10 +162,14 @@ class H1Exchange(Exchange):
         return b"".join(parts)
 
     def send_file(self, head: ResponseHead, fd: int, start: int, end: int) -> None:
+        self.filter = None  # what is sent past this process cannot be changed in it
         send_file(self, self._connection, head, fd, start, end)
 
     def write(self, data: bytes) -> None:
         if self._state != STARTED or self._silent or not data:
+            return
+        if self.filter is not None:
+            self.filter.write(self, data)
             return
         self.sent += len(data)
         if self._chunked:
@@ -210,6 +220,9 @@ class H1Exchange(Exchange):
 
     def finish(self, trailers: bytes = b"") -> None:
         if self._state != STARTED:
+            return
+        if self.filter is not None:
+            self.filter.finish(self, trailers)
             return
         if self._chunked:
             self._put(last_chunk(trailers))
@@ -299,7 +312,7 @@ class H1Exchange(Exchange):
 
     def _over(self) -> None:
         self._state = OVER
-        self.responder = None
+        self.responder = self.filter = None
         log = self._runtime.log
         if log is not None:
             log.ended(self, monotonic())
@@ -321,45 +334,6 @@ class H1Exchange(Exchange):
         responder, self.responder = self.responder, None
         if responder is not None:
             responder.client_gone()
-
-    # The request's body.
-
-    def collect_body(self, ready: BodyReady) -> Body | None:
-        connection = self._connection
-        length = self.body_length
-        if length is not None and length <= len(connection.held):
-            held = connection.held
-            connection.held = held[length:]
-            self.body_done = True
-            return Body(held[:length])
-        settings = self._runtime.settings
-        collector = Collector(ready, Spool(settings.body_memory, settings.directory))
-        self.read_body(collector)
-        return collector.taken()
-
-    def read_body(self, reader: BodyReader) -> None:
-        connection = self._connection
-        self._awaiting = None
-        if self.headers.expect and not connection.held:
-            self.interim(b"HTTP/1.1 100 Continue\r\n")
-        connection.begin_body(self, reader)
-
-    def await_body(self, reader: BodyReader) -> None:
-        self._awaiting = reader
-        if self._connection.held:
-            self.body_arrives()
-
-    def body_arrives(self) -> None:
-        """Octets came behind the head; called by the connection."""
-        reader, self._awaiting = self._awaiting, None
-        if reader is not None:
-            self._connection.begin_body(self, reader)
-
-    def pause_body(self) -> None:
-        self._connection.pause_body()
-
-    def resume_body(self) -> None:
-        self._connection.resume_body()
 
 
 def send_kept(connection: H1Connection, runtime: Runtime, kept: KeptAnswer, line: RequestLine,

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from proxy.errors import RequestError
 from proxy.http.body import Body, Spool
-from proxy.http.exchange import BodyReader, BodyReady
+from proxy.http.exchange import BodyReader, BodyReady, Exchange
 from proxy.wire.h1 import ChunkedDecoder
+
+if TYPE_CHECKING:
+    from proxy.downstream.h1 import H1Connection
+    from proxy.downstream.switch import Runtime
 
 
 class Intake:
@@ -82,3 +88,51 @@ class Collector:
     def taken(self) -> Body | None:
         self._waiting = True
         return self._body
+
+
+class BodyHalf(Exchange):
+    """The half of an HTTP/1 exchange that takes the request's body; `body_done`: it was read to its end."""
+
+    __slots__ = ("_awaiting", "_connection", "_runtime", "body_done")
+
+    _awaiting: BodyReader | None
+    _connection: H1Connection
+    _runtime: Runtime
+    body_done: bool
+
+    def collect_body(self, ready: BodyReady) -> Body | None:
+        connection = self._connection
+        length = self.body_length
+        if length is not None and length <= len(connection.held):
+            held = connection.held
+            connection.held = held[length:]
+            self.body_done = True
+            return Body(held[:length])
+        settings = self._runtime.settings
+        collector = Collector(ready, Spool(settings.body_memory, settings.directory))
+        self.read_body(collector)
+        return collector.taken()
+
+    def read_body(self, reader: BodyReader) -> None:
+        connection = self._connection
+        self._awaiting = None
+        if self.headers.expect and not connection.held:
+            self.interim(b"HTTP/1.1 100 Continue\r\n")
+        connection.begin_body(self, reader)
+
+    def await_body(self, reader: BodyReader) -> None:
+        self._awaiting = reader
+        if self._connection.held:
+            self.body_arrives()
+
+    def body_arrives(self) -> None:
+        """Octets came behind the head; called by the connection."""
+        reader, self._awaiting = self._awaiting, None
+        if reader is not None:
+            self._connection.begin_body(self, reader)
+
+    def pause_body(self) -> None:
+        self._connection.pause_body()
+
+    def resume_body(self) -> None:
+        self._connection.resume_body()

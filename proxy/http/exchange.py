@@ -43,6 +43,26 @@ class BodyReader(Protocol):
         """The body is complete; `trailers` are validated field lines, mostly none."""
 
 
+class Filter(Protocol):
+    """Whoever stands between a handler's answer and the client: gets the calls in the exchange's place.
+
+    What it makes of them it hands on by the same calls, `Exchange.filter` being None meanwhile, and for good
+    where it has nothing to change. It is off, without a word, when the exchange is over.
+    """
+
+    def respond(self, exchange: Exchange, head: ResponseHead, body: bytes) -> None:
+        """See `Exchange.respond`; it need not become one."""
+
+    def start(self, exchange: Exchange, head: ResponseHead, data: bytes, *, stream: bool) -> None:
+        """See `Exchange.start`."""
+
+    def write(self, exchange: Exchange, data: bytes) -> None:
+        """See `Exchange.write`."""
+
+    def finish(self, exchange: Exchange, trailers: bytes) -> None:
+        """See `Exchange.finish`."""
+
+
 class Exchange(ABC):
     """The request side as attributes, the response side as methods."""
 
@@ -52,6 +72,7 @@ class Exchange(ABC):
         "body_limit",   # int: octets that the body may have, by its route; unset while there is no body
         "client",       # str: the client's address; from a trusted proxy's fields where it sent them
         "endpoint",     # str: the chosen endpoint's address, for the log only
+        "filter",       # Filter | None: set by a middleware that changes answers
         "headers",      # HeaderBlock
         "host",         # bytes: the authority asked for, as sent, e.g. b"a.example:8080"
         "method",       # bytes, as sent
@@ -82,6 +103,7 @@ class Exchange(ABC):
     started: float
     status: int
     responder: Responder | None
+    filter: Filter | None
     route: str
     pool: str
     endpoint: str

@@ -39,6 +39,9 @@ def test_patterns_of_ones_own():
     assert not media.has(b"text/html")
     assert not media.has(b"aXb/c")
     assert not Media([]).has(b"text/html")
+    more = Media(["common", "application/pdf"])
+    assert more.has(b"text/html")
+    assert more.has(b"application/pdf")
 
 
 def test_memory_is_bounded():
