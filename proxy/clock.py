@@ -33,11 +33,12 @@ class Timed(Protocol):
 class WallClock:
     """The current second, as `Date` needs it (RFC 9110 section 5.6.7)."""
 
-    __slots__ = ("date_line", "second")
+    __slots__ = ("_expires", "date_line", "second")
 
     def __init__(self) -> None:
         self.second = 0
         self.date_line = b""
+        self._expires: dict[int, bytes] = {}  # by seconds from now, of which a configuration has a few
         self.update()
 
     def update(self) -> None:
@@ -45,6 +46,15 @@ class WallClock:
         if second != self.second:
             self.second = second
             self.date_line = b"Date: %b\r\n" % formatdate(second, usegmt=True).encode()
+            self._expires.clear()
+
+    def expires_line(self, lasts: int) -> bytes:
+        """`Expires` of what may be kept for so many seconds; once a second for each number of them."""
+        line = self._expires.get(lasts)
+        if line is None:
+            date = formatdate(self.second + lasts, usegmt=True).encode()
+            line = self._expires[lasts] = b"Expires: %b\r\n" % date
+        return line
 
 
 WALL = WallClock()  # one per process; every wheel's tick keeps it right

@@ -164,6 +164,18 @@ def test_stopped_it_ticks_no_more(loop, wheel):
     assert watched.told == []
 
 
+def test_the_wall_clock_makes_an_expires_line_once_a_second(monkeypatch):
+    monkeypatch.setattr("proxy.clock.time.time", lambda: 4102444800.9)
+    clock = WallClock()
+    line = clock.expires_line(60)
+    assert line == b"Expires: Fri, 01 Jan 2100 00:01:00 GMT\r\n"
+    assert clock.expires_line(60) is line
+    assert clock.expires_line(0) == clock.date_line.replace(b"Date", b"Expires")
+    monkeypatch.setattr("proxy.clock.time.time", lambda: 4102444801.9)
+    clock.update()
+    assert clock.expires_line(60) == b"Expires: Fri, 01 Jan 2100 00:01:01 GMT\r\n"
+
+
 def test_the_wall_clock_makes_a_date_line_once_a_second(monkeypatch):
     seconds = iter([784111777.0, 784111777.9, 784111778.0])
     monkeypatch.setattr("proxy.clock.time", SimpleNamespace(time=lambda: next(seconds)))

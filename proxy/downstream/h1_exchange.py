@@ -14,7 +14,7 @@ import struct
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from proxy.clock import NEVER, WALL
+from proxy.clock import NEVER
 from proxy.downstream.flow import Outflow
 from proxy.downstream.intake import BodyHalf
 from proxy.downstream.kept import GATHER, KeptAnswer, put
@@ -151,7 +151,7 @@ class H1Exchange(BodyHalf):
         connection.keep = connection.keeps_after(self)
         parts = [head.lines]
         if not head.dated:
-            parts.append(WALL.date_line)
+            parts.append(head.moment())
         if not connection.keep:
             parts.append(b"Connection: close\r\n")
         elif self.version == 10:

@@ -57,7 +57,10 @@ def _kept_for(seconds: float | None, *, immutable: bool = False) -> Fields:
     if seconds is None:
         return ()
     value = b"public, max-age=%d" % int(seconds)
-    return ((b"Cache-Control", value + b", immutable" if immutable else value),)
+    return (
+        (b"Cache-Control", value + b", immutable" if immutable else value),
+        # For caches of HTTP/1.0; others pass it over (RFC 9111 section 5.3). See `ResponseHead.make`.
+        (b"Expires", b"+%d" % int(seconds)))
 
 
 IMMUTABLE = _kept_for(YEAR, immutable=True)

@@ -23,15 +23,18 @@ class ResponseHead:
             `Transfer-Encoding`; with `Content-Length` exactly when `length` is given.
         length: octets of the body; None when unknown, or when the response has none.
         dated: `lines` has a `Date` already.
+        lasts: seconds behind `Date` that `Expires` tells; None without one.
     """
 
-    __slots__ = ("_ready", "_second", "dated", "length", "lines", "status")
+    __slots__ = ("_ready", "_second", "dated", "lasts", "length", "lines", "status")
 
-    def __init__(self, status: int, lines: bytes, length: int | None, *, dated: bool = False) -> None:
+    def __init__(self, status: int, lines: bytes, length: int | None, *, dated: bool = False,
+                 lasts: int | None = None) -> None:
         self.status = status
         self.lines = lines
         self.length = length
         self.dated = dated
+        self.lasts = lasts
         self._ready = lines + b"\r\n" if dated else b""
         self._second = 0
 
@@ -41,20 +44,30 @@ class ResponseHead:
             return self._ready
         if self._second != WALL.second:
             self._second = WALL.second
-            self._ready = self.lines + WALL.date_line + b"\r\n"
+            self._ready = self.lines + self.moment() + b"\r\n"
         return self._ready
+
+    def moment(self) -> bytes:
+        """The lines that tell the time, for a head that is not dated: they are others each second."""
+        return WALL.date_line if self.lasts is None else WALL.date_line + WALL.expires_line(self.lasts)
 
     @classmethod
     def make(cls, status: int, fields: Iterable[tuple[bytes, bytes]], length: int | None) -> ResponseHead:
-        """A head from name and value pairs; refuses what would break out of its line."""
-        lines = [status_line(status)]
+        """A head from name and value pairs; refuses what would break out of its line.
+
+        An `Expires` of `+3600` is so many seconds behind each answer's `Date`.
+        """
+        lines, lasts = [status_line(status)], None
         for name, value in fields:
+            if name == b"Expires" and value[:1] == b"+" and value[1:].isdigit():
+                lasts = int(value)
+                continue
             if b"\r" in value or b"\n" in value or b"\0" in value:
                 raise ValueError(f"CR, LF or NUL in the value of {name!r}")
             lines.append(b"%b: %b\r\n" % (name, value))
         if length is not None:
             lines.append(b"Content-Length: %d\r\n" % length)
-        return cls(status, b"".join(lines), length)
+        return cls(status, b"".join(lines), length, lasts=lasts)
 
 
 class Prepared:

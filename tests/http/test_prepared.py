@@ -1,6 +1,9 @@
+import re
+from email.utils import parsedate_to_datetime
+
 import pytest
 
-from proxy.clock import WALL
+from proxy.clock import WALL, WallClock
 from proxy.http.prepared import ResponseHead, error_page
 
 
@@ -37,6 +40,30 @@ def test_a_date_that_is_there_is_the_only_one(monkeypatch):
     assert head.ready() == b"HTTP/1.1 200 OK\r\nDate: then\r\n\r\n"
     monkeypatch.setattr(WALL, "second", WALL.second + 1)
     assert head.ready() == b"HTTP/1.1 200 OK\r\nDate: then\r\n\r\n"
+
+
+def test_expires_moves_with_the_date(monkeypatch):
+    clock = WallClock()
+    monkeypatch.setattr("proxy.http.prepared.WALL", clock)
+    head = ResponseHead.make(200, [(b"Expires", b"+3600"), (b"A", b"b")], 0)
+    assert head.lines == b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 0\r\n"
+    for second in (784111777, 784111778):
+        monkeypatch.setattr("proxy.clock.time.time", lambda second=second: second)
+        clock.update()
+        ready = head.ready()
+        date, expires = (parsedate_to_datetime(value.decode()).timestamp()
+                         for value in re.findall(rb"\r\n(?:Date|Expires): ([^\r]+)", ready))
+        assert (date, expires) == (second, second + 3600)
+        assert ready.startswith(head.lines)
+        assert ready.endswith(b" GMT\r\n\r\n")
+        assert head.ready() is ready
+
+
+@pytest.mark.parametrize("value", [b"Sun, 06 Nov 1994 08:49:37 GMT", b"0", b"-1", b"+", b"+1h"])
+def test_expires_that_is_no_number_of_seconds_is_sent_as_it_is(value):
+    head = ResponseHead.make(200, [(b"Expires", value)], 0)
+    assert b"\r\nExpires: %b\r\n" % value in head.lines
+    assert head.lasts is None
 
 
 @pytest.mark.parametrize("status, body", [(404, b"404 Not Found\n"), (414, b"414 URI Too Long\n"), (599,
