@@ -87,10 +87,10 @@ class Forwarding(Retrying):
             self._send(connection, now)
 
     def _none_left(self) -> None:
-        """Wait for one if the pool lets us, and if nothing can have been executed so far."""
+        """Wait for one if the pool lets us: what may not be executed twice has not been sent so far."""
         exchange, queue = self.exchange, self._pool.queue
         self._call_off()
-        if queue is not None and not self._retries:
+        if queue is not None:
             self._tried = ()
             if not self._wait_until:
                 self._wait_until = monotonic() + queue.timeout

@@ -74,8 +74,11 @@ class Retrying(Upload):
         endpoint, retry = self._endpoint, self._pool.retry
         if why not in retry.on or self._retries >= retry.attempts or endpoint is None:
             return False
-        tried = (*self._tried, endpoint)  # who was cut off may as well ask one that rests: it may be back
-        return self._is_repeatable() and self._pool.has_other(tried, resting=why == "reset")
+        if not self._is_repeatable():
+            return False
+        # Who was cut off may as well ask one that rests, for it may be back, or wait until one is.
+        cut_off, tried = why == "reset", (*self._tried, endpoint)
+        return (cut_off and self._pool.queue is not None) or self._pool.has_other(tried, resting=cut_off)
 
     def _is_repeatable(self) -> bool:
         """Executing it twice is the same as once, by its method or because its client sees to it."""

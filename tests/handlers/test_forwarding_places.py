@@ -64,7 +64,7 @@ async def test_the_next_request_on_the_connection_finds_the_place_free(setting, 
     lambda s, first: first.leave()])
 async def test_a_place_that_gets_free_is_the_next_ones(setting, end):
     s = setting(count=1, most=1, rules=rules())
-    first = await s.handle()
+    first = await s.handle(method=b"POST")  # which does not wait for another attempt
     second = await s.handle(method=b"POST", body_length=4, collected=Body(b"body"))
     third = await s.handle()
     assert (len(s.pool.queue), s.in_flight) == (2, [1])
@@ -165,13 +165,69 @@ async def test_one_at_a_time_tries_whether_an_endpoint_is_back(setting):
         exchange.leave()
 
 
-async def test_a_retry_does_not_wait(setting):
-    """Something of it may have been executed: the endpoint's own answer is better than none."""
-    s = setting(count=1, most=1, rules=rules())
+async def test_what_is_cut_off_when_a_total_outage_begins_waits_as_the_others_do(setting):
+    """No connect has failed yet, then all do: it was lost where those that came a moment later were not."""
+    s = setting(count=3, rules=rules())
     exchange = await s.handle()
+    for endpoint in s.endpoints:
+        s.refusals[endpoint] = REFUSED
+    later = s.ask()
     s.remote.end()
     await settle()
-    assert (exchange.refused, len(s.pool.queue)) == (502, 0)
+    assert (exchange.status, later.status, len(s.pool.queue)) == (0, 0, 2)
+    assert s.pool.retry.budget._retries == 1
+    del s.refusals[s.endpoints[1]]
+    s.pool.connected(s.endpoints[1])
+    await settle()
+    for remote in s.remotes[1:]:
+        remote.serve(HELLO)
+    assert (exchange.status, later.status, s.asked) == (200, 200, [1, 2, 2])
+
+
+@pytest.mark.parametrize("method, refused", [(b"GET", None), (b"PUT", None), (b"POST", 502)])
+async def test_the_only_endpoint_dies_with_a_request(setting, method, refused):
+    """It is not known to be down; what may be repeated waits for it, for a tick at least."""
+    s = setting(count=1, most=1, rules=rules())
+    exchange = await s.handle(method=method)
+    s.remote.end()
+    await settle()
+    assert (exchange.refused, len(s.pool.queue)) == (refused, refused is None)
+    if refused is None:
+        s.pool._tick(s.loop.time())
+        await settle()
+        s.remote.serve(HELLO)
+        assert (exchange.status, s.asked) == (200, [1, 1])
+
+
+async def test_what_is_cut_off_again_and_again_is_given_up(setting):
+    """It may be what kills them: no more retries than without a queue."""
+    s = setting(count=1, rules=rules())
+    exchange = await s.handle()
+    while not exchange.finished:
+        s.remote.end()
+        await settle()
+        s.pool._tick(s.loop.time())
+        await settle()
+    assert (exchange.refused, len(s.remotes)) == (502, 3)
+
+
+async def test_what_is_cut_off_waits_no_longer_than_others(setting):
+    s = setting(count=1, rules=rules(timeout=5.0))
+    exchange = await s.handle()
+    s.remote.end()
+    s.pool.queue.expire(s.loop.time() + 5)
+    assert (exchange.status, exchange.field(b"retry-after")) == (503, b"1")
+
+
+@pytest.mark.parametrize("end", [
+    lambda remote: remote.serve(BAD % 503), lambda remote: remote.connection.expired()])
+async def test_an_answer_does_not_wait_for_a_better_one(setting, end):
+    """A status or a 504 now is better than the same after the queue's time as well."""
+    s = setting(count=1, most=1, rules=rules())
+    exchange = await s.handle()
+    end(s.remote)
+    await settle()
+    assert (exchange.status >= 500, len(s.pool.queue)) == (True, 0)
 
 
 # The cookie.
