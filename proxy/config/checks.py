@@ -12,6 +12,7 @@ from pathlib import Path
 from proxy.config.plain import Finding, Values, items_of, mapping_of, text_in, twice
 from proxy.config.pool_checks import check_pool
 from proxy.config.schema import HANDLERS
+from proxy.config.static_checks import check_static
 from proxy.config.wording import choices, nearest, quoted
 
 OPTIONS = ("strip_prefix", "buffer_request", "buffer_response")  # of reverse_proxy
@@ -53,6 +54,8 @@ def _route(route: Values, pools: Values) -> Iterator[Finding]:
         yield ("compress",), f"means nothing beside {handlers[0]}; it is for reverse_proxy and respond{hint}"
     yield from _redirect(route)
     yield from _respond(mapping_of(route.get("respond")))
+    for loc, message in check_static(mapping_of(route.get("static"))):
+        yield ("static", *loc), message
 
 
 def _proxying(route: Values, pools: Values) -> Iterator[Finding]:

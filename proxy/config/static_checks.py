@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
-from proxy.config.plain import Finding, Values, is_true, items_of, mapping_of
+from proxy.config.plain import Finding, Values, is_true, items_of, mapping_of, text_in
+from proxy.config.wording import quoted
 
 
 def check_static(static: Values) -> Iterator[Finding]:
@@ -13,8 +15,17 @@ def check_static(static: Values) -> Iterator[Finding]:
         if isinstance(item, dict):
             for loc, message in _rule(mapping_of(item)):
                 yield ("cache", index, *loc), message
-    if static.get("keep") is not None and not items_of(static, "manifest"):
+    root, keep = text_in(static.get("root")), text_in(static.get("keep"))
+    if keep is not None and not items_of(static, "manifest"):
         yield ("keep",), "means nothing without a manifest, which says what the files of a build are"
+    if keep is not None and root is not None and _is_within(keep, root):
+        yield ("keep",), f"{quoted(keep)} is in the root, where the next build would clear it away"
+
+
+def _is_within(inner: str, outer: str) -> bool:
+    """As far as the names tell, which are relative to the same folder."""
+    inside = os.path.abspath(outer).rstrip("/") + "/"
+    return (os.path.abspath(inner) + "/").startswith(inside)
 
 
 def _rule(rule: Values) -> Iterator[Finding]:

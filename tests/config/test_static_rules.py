@@ -112,6 +112,29 @@ def test_keep_is_for_manifests():
     assert findings({"keep": None}) == []
 
 
+@pytest.mark.parametrize("root, keep, within", [
+    ("public", "public", True), ("public", "./public/", True), (".", "kept", True), ("/srv/a", "/srv/a/k", True),
+    ("public", "public2", False), ("public", "kept", False), ("public/a", "public", False), ("/", "/k", True),
+])
+def test_keep_is_not_in_the_root(root, keep, within):
+    said = findings({"root": root, "keep": keep, "manifest": "m.json"})
+    assert [loc for loc, _ in said] == [("keep",)] * within
+
+
+def test_findings_stand_at_their_place_in_the_file(errors_of):
+    lines = errors_of("""\
+listen: 127.0.0.1:8080
+routes:
+  - static:
+      root: public
+      keep: public
+      cache:
+        - {files: "*.html"}
+""")
+    assert any("5:" in line and "routes[0].static.keep" in line and "manifest" in line for line in lines)
+    assert any("routes[0].static.cache[0]" in line and "says nothing" in line for line in lines)
+
+
 def test_rule_in_python():
     rule = CacheRule(files="*.html", max_age="365d", immutable=True)
     assert (rule.files, rule.max_age, rule.control) == (["*.html"], Duration().decode("365d", Path()), None)
