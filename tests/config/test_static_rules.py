@@ -113,8 +113,9 @@ def test_keep_is_for_manifests():
 
 
 @pytest.mark.parametrize("root, keep, within", [
-    ("public", "public", True), ("public", "./public/", True), (".", "kept", True), ("/srv/a", "/srv/a/k", True),
-    ("public", "public2", False), ("public", "kept", False), ("public/a", "public", False), ("/", "/k", True),
+    ("public", "public", True), ("public", "./public/", True), (".", "kept", True), ("/", "/k", True),
+    ("/srv/a", "/srv/a/k", True), ("public", "public2", False), ("public", "kept", False),
+    ("public/a", "public", False),
 ])
 def test_keep_is_not_in_the_root(root, keep, within):
     said = findings({"root": root, "keep": keep, "manifest": "m.json"})
