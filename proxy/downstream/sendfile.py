@@ -102,7 +102,7 @@ class SocketSender(FileSender):
         elif isinstance(error, (ConnectionError, TimeoutError)):
             self._close()
             self._connection.transport.abort()
-        elif error.errno in _NO_SENDFILE and not self._exchange.sent and self._exchange.status:
+        elif error.errno in _NO_SENDFILE and self._exchange.status:
             self._hand_over()
         else:
             super()._fail(error)
