@@ -14,20 +14,21 @@ from proxy.config.scalars import Numeral, retype
 
 @dataclass(frozen=True)
 class OneOrMany:
-    """One item, or a list of items that is not empty."""
+    """One item, or a list of items that is not empty unless that means something."""
+
+    empty: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(_as_list, handler(source))
+        return core_schema.no_info_before_validator_function(self._as_list, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
         many = handler(schema)
-        return {"anyOf": [many["items"], {**many, "minItems": 1}]}
+        return {"anyOf": [many["items"], many if self.empty else {**many, "minItems": 1}]}
 
-
-def _as_list(value: object) -> object:
-    if value == []:
-        raise wrong("an empty list matches nothing; leave the key out, or give at least one")
-    return value if isinstance(value, list) else [value]
+    def _as_list(self, value: object) -> object:
+        if value == [] and not self.empty:
+            raise wrong("an empty list matches nothing; leave the key out, or give at least one")
+        return value if isinstance(value, list) else [value]
 
 
 @dataclass(frozen=True)

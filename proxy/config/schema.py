@@ -21,7 +21,6 @@ from proxy.config.http_rules import (
     Condition,
     FieldName,
     FieldValue,
-    FileName,
     HostPattern,
     Method,
     Network,
@@ -33,6 +32,7 @@ from proxy.config.model import LATER, Bool, Later, Model, Octets, Seconds, coded
 from proxy.config.pool_rules import HashKey, StrategyName
 from proxy.config.pool_schema import Ejection, HealthCheck, IdleConnections, Queue, Retry, Sticky
 from proxy.config.rules import Duration, OneOf, Size, Text, Whole, Workers
+from proxy.config.static_schema import StaticConfig
 
 HANDLERS: Final = ("reverse_proxy", "static", "redirect", "respond")
 
@@ -134,7 +134,9 @@ class EndpointConfig(Model):
         0, validate_default=True, description="Lower numbers first, higher ones while all of those are down."
     )
     resolve: Bool = Field(
-        False, description="Whether the host's name stands for every address it has, and is asked for again."
+        False,
+        description="Whether the host's name stands for every address it has, and is asked for again. "
+        "_http._tcp.app.internal stands for its SRV records, with their ports, priorities and weights.",
     )
 
 
@@ -197,21 +199,6 @@ class Match(Model):
     client: Annotated[list[Cidr], OneOrMany()] = Field(
         default_factory=list, description="Addresses or CIDRs of clients."
     )
-
-
-class StaticConfig(Model):
-    """Files of a folder; what stands before the path's * is stripped."""
-
-    root: Annotated[Path, Folder()] = Field(description="The folder.")
-    max_age: Annotated[float | None, Duration("0s", optional=True)] = coded(
-        None, "How long clients may keep a file without asking; null says nothing."
-    )
-    index: list[Annotated[str, FileName()]] = Field(
-        default_factory=lambda: ["index.html"],
-        description="Files that stand for their folder; the first that is there.",
-    )
-    follow_symlinks: Bool = Field(False, description="Whether links out of the folder are followed.")
-    hidden: Bool = Field(False, description="Whether files whose names begin with a dot are served.")
 
 
 class RedirectConfig(Model):

@@ -21,7 +21,7 @@ from proxy.downstream.kept import GATHER, KeptAnswer, put
 from proxy.downstream.sendfile import send_file
 from proxy.http.body import PIECE, Spool
 from proxy.http.exchange import Filter, Responder
-from proxy.http.prepared import Kept, ResponseHead, error_page
+from proxy.http.prepared import Form, Kept, ResponseHead, error_page
 from proxy.wire.h1 import RequestLine, chunk, last_chunk
 from proxy.wire.headers import HeaderBlock
 from proxy.wire.status import has_body
@@ -111,12 +111,12 @@ class H1Exchange(BodyHalf):
             log.ended(self, monotonic())
         connection.exchange_ended(self)
 
-    def respond_kept(self, answer: Kept) -> None:
+    def respond_kept(self, answer: Kept, form: Form) -> None:
         runtime = self._runtime
         # A target in absolute-form brings a host of its own.
         if self.target.authority is None and self.headers.host is not None and runtime.remembers(self):
             runtime.kept.put(self.line, answer, self.host, self.route)
-        self.respond(answer.head, answer.body)
+        super().respond_kept(answer, form)
 
     def start(self, head: ResponseHead, data: bytes = b"", *, stream: bool = False) -> None:
         if self._state != NOTHING:
@@ -343,14 +343,22 @@ def send_kept(connection: H1Connection, runtime: Runtime, kept: KeptAnswer, line
     now = monotonic()
     if now > answer.fresh_until or block.host != kept.host:
         return False
+    form = answer.sole or answer.forms.get(block.accepts)
+    if form is None:
+        return False
+    head, body = form.head, form.body
+    if block.none_match:
+        if block.none_match != form.etag:
+            return False
+        head, body = form.unchanged, b""
     # Before the write, which may find the client slow and set another.
     connection.deadline = now + runtime.settings.keep_alive_timeout
-    put(connection.transport, answer.head.ready(), answer.body)
+    put(connection.transport, head.ready(), body)
     if runtime.log is not None:
         exchange = H1Exchange(connection, runtime, line, block, kept.host)
         exchange.route = kept.route
-        exchange.status = answer.head.status
-        exchange.sent = len(answer.body)
+        exchange.status = head.status
+        exchange.sent = len(body)
         runtime.log.ended(exchange, now)
     return True
 

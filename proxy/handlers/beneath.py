@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from typing import Self
 
 MOST_LINKS = 40  # as Linux: MAXSYMLINKS
 # O_NONBLOCK: opening a FIFO must not wait for its writer. O_NOCTTY: a terminal must not become ours.
@@ -33,6 +34,12 @@ class OpenFile:
 
     def close(self) -> None:
         os.close(self.fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
 
 class Root:
@@ -68,8 +75,21 @@ class Root:
             os.close(fd)
             raise
 
-    def _open_beneath(self, segments: list[bytes]) -> int:
+    def open_directory(self, segments: list[bytes]) -> int:
+        """The descriptor of a directory that may be listed; close it.
+
+        Raises:
+            OSError: as from `open`.
+        """
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        if self._follow:
+            return os.open(b"/".join((self._path, *segments)), flags)
+        return self._open_beneath(segments, flags)
+
+    def _open_beneath(self, segments: list[bytes], final: int = _FILE) -> int:
         """Walk; the handles of the directories on the way are kept for a link's `..`."""
+        if not segments:
+            return os.open(self._path, final)
         opened = [os.open(self._path, _DIRECTORY)]
         todo = segments[::-1]
         links = 0
@@ -79,7 +99,7 @@ class Root:
                 if name == b"..":
                     _leave(opened)
                     continue
-                flags = _DIRECTORY if todo else _FILE
+                flags = _DIRECTORY if todo else final
                 try:
                     opened.append(os.open(name, flags | os.O_NOFOLLOW, dir_fd=opened[-1]))
                 except OSError as error:

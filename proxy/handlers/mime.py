@@ -37,9 +37,19 @@ WEB = {
 _PYTHON = mimetypes.MimeTypes(()).types_map[True]
 
 
+def extension_of(name: bytes) -> str:
+    return os.path.splitext(name)[1].lower().decode("latin-1")
+
+
+def is_known(name: bytes) -> bool:
+    """Whether it has the name of a file of a type that is known."""
+    extension = extension_of(name)
+    return extension in WEB or extension in _PYTHON
+
+
 def content_type(name: bytes) -> bytes:
     """The Content-Type of a file; text is said to be UTF-8, as everything written today is."""
-    extension = os.path.splitext(name)[1].lower().decode("latin-1")
+    extension = extension_of(name)
     kind = WEB.get(extension) or _PYTHON.get(extension, UNKNOWN)
     if kind.startswith("text/"):
         kind += "; charset=utf-8"

@@ -1,76 +1,145 @@
-"""What is said about a file: its validators, and the heads of every answer with it.
+"""What is said about one form of a file: its validators, and the heads of every answer with it.
 
-The entity tag comes from modification time and size alone, so it is the same in every worker,
+The entity tag comes from modification time, size and coding alone, so it is the same in every worker,
 after a restart, and on the next machine that has the same files.
 """
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from email.utils import formatdate
+from os import stat_result
 
 from proxy.handlers import conditions
-from proxy.handlers.ranges import Answer, parse_range
+from proxy.handlers.beneath import Root
+from proxy.handlers.multipart import multipart
+from proxy.handlers.ranges import Answer, parse_ranges
 from proxy.http.exchange import Exchange
-from proxy.http.prepared import ResponseHead
+from proxy.http.prepared import Form, ResponseHead
 
+GRAIN = 1.0  # seconds in which a file may change twice under one time
 Fields = tuple[tuple[bytes, bytes], ...]
+Identity = tuple[int, int, int, int, int]
+Pieces = tuple[bytes | tuple[int, int], ...]  # octets, and spans (first, one behind the last) of the form
+# RFC 9110 section 15.4.5: what a 304 has of the 200's fields, besides ETag and Date.
+_OF_PAGE = frozenset((b"Content-Type", b"Content-Encoding", b"Vary", b"X-Content-Type-Options"))
+_OF_UNCHANGED = frozenset((b"Cache-Control", b"Vary", b"Expires"))
 
 
-class Representation:
-    """One state of one file.
+def identity(status: stat_result) -> Identity:
+    """What tells one state of one file from another; ctime is the time that nobody can set."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
-    Args:
-        modified: st_mtime_ns.
-        size: octets.
-        now: wall time; a Last-Modified in the future is not sent (RFC 9110 section 8.8.2.1).
-        settled: the file did not change in the last second.
-        extra: Content-Type, and Cache-Control where there is one.
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the octets are.
+
+    Attributes:
+        root: below which it is.
+        segments: names from the root down.
+        state: of the file when it was looked at.
+        settled: it had not changed for a second, so that another change has another time.
     """
 
-    __slots__ = ("_about", "etag", "head", "modified", "settled", "size", "unchanged")
+    root: Root
+    segments: list[bytes]
+    state: Identity
+    settled: bool
 
-    def __init__(self, modified: int, size: int, now: float, *, settled: bool, extra: Fields) -> None:
+    @classmethod
+    def of(cls, root: Root, segments: list[bytes], status: stat_result) -> Source:
+        return cls(root, segments, identity(status), time.time() - status.st_ctime > GRAIN)
+
+    @property
+    def modified(self) -> int:
+        """Nanoseconds since 1970."""
+        return self.state[3]
+
+
+def etag_of(source: Source, coding: bytes = b"") -> bytes:
+    """The strong entity tag of a file's octets, which hold something in a coding."""
+    return b'"%x-%x%b"' % (source.modified, source.state[2], b"-" + coding if coding else b"")
+
+
+class Representation(Form):
+    """One form of one state of one file.
+
+    Args:
+        source: the file that it is read or made from.
+        size: octets of this form.
+        extra: Content-Type, and what else goes with every answer.
+        coding: the content coding; b"" for the plain form.
+        body: the octets; None where they stay in the file.
+        made: from the file's octets, by a library that may make others once it is a newer one: so the entity
+            tag is weak (RFC 9110 section 8.8.1), and no part can be had.
+    """
+
+    __slots__ = ("_about", "_made", "_modified", "coding", "extra", "in_memory", "size", "source")
+
+    def __init__(self, source: Source, size: int, extra: Fields, body: bytes | None, coding: bytes = b"",
+                 *, made: bool = False) -> None:
+        self.source = source
         self.size = size
-        self.etag = b'"%x-%x"' % (modified, size)
-        self.modified = max(0, min(modified // 1_000_000_000, int(now)))
-        self.settled = settled
-        tag = (b"ETag", self.etag)
+        self.in_memory = body is not None
+        # A Last-Modified in the future is not sent (section 8.8.2.1).
+        self._modified = max(0, min(source.modified // 1_000_000_000, int(time.time())))
+        self._made = made
+        self.extra = extra
+        self.coding = coding
+        etag = b"W/" + etag_of(source, coding) if made else etag_of(source, coding)
+        tag = (b"ETag", etag)
+        encoding: Fields = ((b"Content-Encoding", coding),) if coding else ()
+        ranges: Fields = () if made else ((b"Accept-Ranges", b"bytes"),)
         self._about: Fields = (
             *extra,
+            *encoding,
             tag,
-            (b"Last-Modified", formatdate(self.modified, usegmt=True).encode()),
-            (b"Accept-Ranges", b"bytes"),
+            (b"Last-Modified", formatdate(self._modified, usegmt=True).encode()),
+            *ranges,
             (b"X-Content-Type-Options", b"nosniff"),
         )
-        self.head = ResponseHead.make(200, self._about, size)
-        # RFC 9110 section 15.4.5: what a 200 would have had of these, and no more.
-        kept = [field for field in extra if field[0] == b"Cache-Control"]
-        self.unchanged = ResponseHead.make(304, [tag, *kept], None)
+        kept = [field for field in extra if field[0] in _OF_UNCHANGED]
+        unchanged = ResponseHead.make(304, [tag, *kept], None)
+        super().__init__(ResponseHead.make(200, self._about, size), body or b"", etag, unchanged)
 
-    def choose(self, exchange: Exchange) -> tuple[ResponseHead, int, int]:
-        """The head that answers this GET or HEAD, and the part of the file that goes with it."""
+    def choose(self, exchange: Exchange) -> tuple[ResponseHead, Pieces]:
+        """The head that answers this GET or HEAD, and what goes with it."""
+        whole = self.head, ((0, self.size),)
         if not exchange.headers.conditional:
-            return self.head, 0, self.size
+            return whole
         get = exchange.headers.get
-        verdict = conditions.precondition(get, self.etag, self.modified)
+        verdict = conditions.precondition(get, self.etag, self._modified)
         if verdict == 304:
-            return self.unchanged, 0, 0
+            return self.unchanged, ()
         if verdict == 412:
-            return ResponseHead.make(412, (), 0), 0, 0
+            return ResponseHead.make(412, (), 0), ()
         wanted = get(b"range")
         # Section 14.2: Range means something for GET alone.
-        if wanted is None or exchange.method != b"GET":
-            return self.head, 0, self.size
-        if not conditions.range_is_wanted(get, self.etag, self.modified, settled=self.settled):
-            return self.head, 0, self.size
-        return self._part(wanted)
+        if wanted is None or exchange.method != b"GET" or self._made:
+            return whole
+        if not conditions.range_is_wanted(get, self.etag, self._modified, settled=self.source.settled):
+            return whole
+        return self._parts(wanted) or whole
 
-    def _part(self, wanted: bytes) -> tuple[ResponseHead, int, int]:
-        part = parse_range(wanted, self.size)
-        if part is Answer.WHOLE:
-            return self.head, 0, self.size
-        if part is Answer.UNSATISFIABLE:
-            return ResponseHead.make(416, [(b"Content-Range", b"bytes */%d" % self.size)], 0), 0, 0
-        start, end = part
+    def page(self, status: int) -> ResponseHead:
+        """The head with which this is the page of an error: nothing is said of a file that was asked for."""
+        kept = [field for field in self._about if field[0] in _OF_PAGE]
+        return ResponseHead.make(status, kept, self.size)
+
+    def _parts(self, wanted: bytes) -> tuple[ResponseHead, Pieces] | None:
+        parts = parse_ranges(wanted, self.size)
+        if parts is Answer.WHOLE:
+            return None
+        if parts is Answer.UNSATISFIABLE:
+            return ResponseHead.make(416, [(b"Content-Range", b"bytes */%d" % self.size)], 0), ()
+        if len(parts) > 1:
+            body = multipart(parts, self.size, dict(self.extra).get(b"Content-Type", b""))
+            about = [field for field in self._about if field[0] != b"Content-Type"]
+            head = ResponseHead.make(206, [(b"Content-Type", body.content_type), *about], body.length)
+            pieces = [piece for first, start, end in body.parts for piece in (first, (start, end))]
+            return head, (*pieces, body.end)
+        [(start, end)] = parts
         span = (b"Content-Range", b"bytes %d-%d/%d" % (start, end - 1, self.size))
-        return ResponseHead.make(206, [*self._about, span], end - start), start, end
+        return ResponseHead.make(206, [*self._about, span], end - start), ((start, end),)

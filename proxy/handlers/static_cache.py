@@ -1,4 +1,4 @@
-"""Small files as ready responses, and the one shelf that bounds them.
+"""Files that were looked at, small ones as ready responses, and the one shelf that bounds them.
 
 Each route finds its entries in a dict of its own, by path; the shelf knows those of all routes in
 this worker and drops the oldest when they take too much memory. An entry is looked at again once
@@ -9,66 +9,74 @@ and a hit costs nothing for it.
 from __future__ import annotations
 
 import os
-import time
+from collections.abc import Collection
 
-from proxy.handlers.beneath import OpenFile
-from proxy.handlers.representation import Fields, Representation
-from proxy.http.prepared import Kept
+from proxy.handlers.representation import Identity, Representation, Source, identity
+from proxy.http.prepared import Form, Kept
+from proxy.wire.accept import Accepts
 
 LARGEST = 256 * 1024
 ROOM = 64 * 1024 * 1024
-OVERHEAD = 2048  # octets that an entry takes besides its body; bounds the count, too
+OVERHEAD = 2048  # octets that an entry takes besides its bodies; bounds the count, too
 FRESH = 1.0      # seconds between two looks at a file
+MOST_FORMS = 64  # kinds of clients whose form an entry knows
 
-Identity = tuple[int, int, int, int, int]
-
-
-def identity(status: os.stat_result) -> Identity:
-    """What tells one state of one file from another; ctime is the time that nobody can set."""
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+Looked = tuple[tuple[bytes, Identity | None], ...]  # paths, and what was there
 
 
-class Entry(Kept):
-    """One path's answer, in memory.
+class Entry:
+    """What is known of the file that a path means.
+
+    Args:
+        plain: the form without a content coding.
+        looked: every path that has a say in the answer, those where nothing was, too.
+        sidecars: files beside it that hold it in a coding.
+        codings: those that a client may get it in: the sidecars', and those that can be made.
 
     Attributes:
-        fresh_until: then the file is looked at again; long ago once the shelf has dropped the entry.
-        identity: of the file that was read; two changes within the clock's grain share one, so
-            it counts only if `about.settled`.
+        kept: what front ends may send by themselves. Once it is no longer fresh the files are looked at
+            again; when the shelf drops the entry nothing is left in it, for who still has it must not keep
+            its memory.
+        variants: forms by coding, as far as they were asked for; None where the plain one is no larger.
+        octets: what it takes of the shelf.
     """
 
-    __slots__ = ("about", "home", "identity", "key", "path")
+    __slots__ = ("codings", "home", "kept", "key", "looked", "octets", "plain", "sidecars", "variants")
 
-    def __init__(self, about: Representation, body: bytes, path: bytes, status: os.stat_result) -> None:
-        super().__init__(about.head, body)
-        self.about = about
-        self.path = path
-        self.identity = identity(status)
+    def __init__(self, plain: Representation, looked: Looked,
+                 sidecars: dict[bytes, Source] | None = None, codings: Collection[bytes] = ()) -> None:
+        self.kept = Kept(None if codings or not plain.in_memory else plain)
+        self.plain = plain
+        self.looked = looked
+        self.sidecars = sidecars or {}
+        self.codings = codings
+        self.variants: dict[bytes, Representation | None] = {}
+        self.octets = OVERHEAD + len(plain.body)
         self.key = b""
         self.home: dict[bytes, Entry] = {}
 
     def is_current(self) -> bool:
-        """Whether the file is still the one that was read."""
-        try:
-            return self.about.settled and identity(os.stat(self.path)) == self.identity
-        except OSError:
-            return False
+        """Whether the files are still those that were looked at; a change within the clock's grain hides."""
+        sources = (self.plain.source, *self.sidecars.values())
+        return all(source.settled for source in sources) and all(
+            state_of(path) == state for path, state in self.looked)
+
+    def remember(self, accepts: Accepts, form: Form) -> None:
+        """The form for clients that accept this."""
+        forms = self.kept.forms
+        if not self.kept.fresh_until:
+            return  # the shelf has dropped it, and nobody would look there
+        if len(forms) >= MOST_FORMS:
+            forms.clear()
+        forms[accepts] = form
 
 
-def describe(status: os.stat_result, size: int, extra: Fields) -> Representation:
-    """What to say about a file in this state, of which `size` octets are served."""
-    now = time.time()
-    # Not changed within the last second: another change will have another time.
-    settled = now - status.st_ctime > FRESH
-    return Representation(status.st_mtime_ns, size, now, settled=settled, extra=extra)
-
-
-def load(file: OpenFile, extra: Fields) -> tuple[Entry, bool]:
-    """Read a small file; also whether it stayed the same meanwhile and so may be kept."""
-    status = file.status
-    body = os.pread(file.fd, status.st_size, 0)
-    entry = Entry(describe(status, len(body), extra), body, file.path, status)
-    return entry, len(body) == status.st_size and identity(os.fstat(file.fd)) == entry.identity
+def state_of(path: bytes) -> Identity | None:
+    """None: there is nothing, or nothing that we may look at."""
+    try:
+        return identity(os.stat(path))
+    except OSError:
+        return None
 
 
 class Shelf:
@@ -81,33 +89,40 @@ class Shelf:
         self._taken = 0
         self._order: dict[Entry, None] = {}
 
-    def put(self, entry: Entry, home: dict[bytes, Entry], key: bytes, now: float) -> None:
+    def put(self, entry: Entry, home: dict[bytes, Entry], key: bytes, fresh_until: float) -> None:
         """Keep an entry under a key of a route's dict, in the place of what was there."""
         if (old := home.get(key)) is not None:
             self.drop(old)
-        entry.home, entry.key, entry.fresh_until = home, key, now + FRESH
+        entry.home, entry.key, entry.kept.fresh_until = home, key, fresh_until
         home[key] = entry
         self._order[entry] = None
-        self._taken += len(entry.body) + OVERHEAD
+        self._taken += entry.octets
+        self._make_room()
+
+    def add(self, entry: Entry, coding: bytes, form: Representation | None) -> None:
+        """An entry has one more form."""
+        entry.variants[coding] = form
+        if form is not None and entry in self._order:
+            entry.octets += len(form.body)
+            self._taken += len(form.body)
+            self._make_room()
+
+    def _make_room(self) -> None:
         while self._taken > self._room:
             self.drop(next(iter(self._order)))
 
     def drop(self, entry: Entry) -> None:
         del entry.home[entry.key], self._order[entry]
-        self._taken -= len(entry.body) + OVERHEAD
-        # Whoever else kept it must not send it any more, nor hold its memory.
-        entry.fresh_until, entry.body = 0.0, b""
+        self._taken -= entry.octets
+        kept = entry.kept
+        kept.fresh_until, kept.sole = 0.0, None
+        kept.forms.clear()
 
-    def confirm(self, entry: Entry, now: float) -> bool:
-        """Look at an entry's file again where it is due; a stale entry is dropped."""
-        if now <= entry.fresh_until:
-            return True
-        if not entry.is_current():
-            self.drop(entry)
-            return False
-        entry.fresh_until = now + FRESH
-        self._order[entry] = self._order.pop(entry)
-        return True
+    def renew(self, entry: Entry, fresh_until: float) -> None:
+        """An entry was looked at again, and is still right."""
+        if entry in self._order:
+            entry.kept.fresh_until = fresh_until
+            self._order[entry] = self._order.pop(entry)
 
 
 SHELF = Shelf()  # one per process

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from proxy.http.body import Body
     from proxy.http.peer import Peer
-    from proxy.http.prepared import Kept, Prepared, ResponseHead
+    from proxy.http.prepared import Form, Kept, Prepared, ResponseHead
     from proxy.wire.headers import HeaderBlock
     from proxy.wire.target import Target
 
@@ -126,13 +126,19 @@ class Exchange(ABC):
         For HEAD the body is left out by the exchange, not by the caller.
         """
 
-    def respond_kept(self, answer: Kept) -> None:
+    def respond_kept(self, answer: Kept, form: Form) -> None:
         """Like `respond`, with what every request of this method, target and host would get.
 
-        That is one without body and conditions, and while the answer is fresh: a front end may send it then
-        without asking again.
+        That is one without body and conditions, or with the one that it does not have this form yet, and
+        while the answer is fresh: a front end may send it then without asking again.
+
+        Args:
+            form: of `answer`, the one for this client; sent if it does not say that it has it.
         """
-        self.respond(answer.head, answer.body)
+        if self.headers.none_match:
+            self.respond(form.unchanged)
+        else:
+            self.respond(form.head, form.body)
 
     @abstractmethod
     def start(self, head: ResponseHead, data: bytes = b"", *, stream: bool = False) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from proxy.clock import WALL
+from proxy.wire.accept import Accepts
 from proxy.wire.status import PHRASES, status_line
 
 
@@ -80,14 +81,32 @@ class Prepared:
         self.body = body
 
 
-class Kept(Prepared):
-    """A whole 200 that is right until `fresh_until` (monotonic seconds), which its keeper moves on."""
+class Form(Prepared):
+    """A whole 200 with its strong entity tag, and the 304 for who has it already."""
 
-    __slots__ = ("fresh_until",)
+    __slots__ = ("etag", "unchanged")
 
-    def __init__(self, head: ResponseHead, body: bytes) -> None:
+    def __init__(self, head: ResponseHead, body: bytes, etag: bytes, unchanged: ResponseHead) -> None:
         super().__init__(head, body)
+        self.etag = etag
+        self.unchanged = unchanged
+
+
+class Kept:
+    """What is right for every request of one method, target and host, in the forms that clients take it in.
+
+    Attributes:
+        fresh_until: monotonic seconds; its keeper moves them on.
+        sole: the form that all clients get; None where it depends on what they accept.
+        forms: the form by what a client accepts, as far as somebody asked for it.
+    """
+
+    __slots__ = ("forms", "fresh_until", "sole")
+
+    def __init__(self, sole: Form | None = None) -> None:
         self.fresh_until = 0.0
+        self.sole = sole
+        self.forms: dict[Accepts, Form] = {}
 
 
 PLAIN = (b"Content-Type", b"text/plain; charset=utf-8")

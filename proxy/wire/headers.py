@@ -149,7 +149,8 @@ class HeaderBlock:
         upgrade: protocols to upgrade to, as to be forwarded; empty for none.
         expect: Expect is 100-continue.
         conditional: there is an If-* or Range field.
-        plain: neither that nor a body.
+        none_match: If-None-Match where no other condition counts beside it and no part is asked for, or empty.
+        plain: no body, and no condition but that one.
         request_id: a usable X-Request-ID, or empty.
         shared: the memo has it, so whatever is made of it may be needed again.
 
@@ -159,7 +160,7 @@ class HeaderBlock:
 
     __slots__ = (
         "_fields", "accepts", "chunked", "close", "conditional", "expect", "get", "host", "keep_alive",
-        "length", "lines", "plain", "request_id", "shared", "upgrade")
+        "length", "lines", "none_match", "plain", "request_id", "shared", "upgrade")
 
     def __init__(self, found: Iterable[Field]) -> None:
         self._fields: dict[bytes, bytes] = {}
@@ -183,7 +184,8 @@ class HeaderBlock:
         self.keep_alive = b"keep-alive" in options
         self.chunked = self._is_chunked()
         self.length = self._content_length()
-        self.plain = not (conditional or self.length or self.chunked)
+        self.none_match = self._sole_condition() if conditional else b""
+        self.plain = not (self.length or self.chunked) and (not conditional or self.none_match != b"")
         self.host = self._host()
         self.expect = self._expects_continue()
         self.upgrade = self._upgrade() if b"upgrade" in options else b""
@@ -198,6 +200,12 @@ class HeaderBlock:
         if key in SINGLETON:
             raise RequestError(400, f"{key.decode()} is there twice")
         self._fields[key] += (b"; " if key == b"cookie" else b", ") + value
+
+    def _sole_condition(self) -> bytes:
+        """RFC 9110 section 13.2.2: beside If-None-Match, If-Modified-Since does not count; what else does."""
+        fields = self._fields
+        others = b"if-match" in fields or b"if-unmodified-since" in fields or b"range" in fields
+        return b"" if others else fields.get(b"if-none-match", b"")
 
     def _options(self) -> frozenset[bytes]:
         connection = self._fields.get(b"connection")

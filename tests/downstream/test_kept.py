@@ -3,24 +3,27 @@
 import pytest
 
 from proxy.downstream.kept import GATHER, KeptAnswers
-from proxy.http.prepared import Kept
+from proxy.http.prepared import Form, Kept, ResponseHead
+from proxy.wire.accept import accepts
 from tests.downstream.stage import GET, KEEP_ALIVE, SEND_TIMEOUT, head, ways
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: now\r\n\r\nhello"
+TAG = b'"tag"'
 
 
 class Site:
     """Answers everything with one page that is fresh for a second at a time."""
 
     def __init__(self, clock, body=b"hello"):
-        self.page = Kept(head(length=len(body)), body)
+        self.form = Form(head(length=len(body)), body, TAG, ResponseHead.make(304, [(b"ETag", TAG)], None))
+        self.page = Kept(self.form)
         self.page.fresh_until = clock.now + 1.0
         self.asked = 0
 
     def __call__(self, exchange):
         self.asked += 1
         exchange.route = "files"
-        exchange.respond_kept(self.page)
+        exchange.respond_kept(self.page, self.form)
 
 
 @pytest.fixture
@@ -153,3 +156,45 @@ def test_the_store_is_bounded(monkeypatch):
         answers.put(line, None, b"a", "files")
     assert answers.find(6) is not None
     assert [answers.find(line) for line in range(6)] == [None] * 6
+
+
+def conditional(tag):
+    return b"GET / HTTP/1.1\r\nHost: a\r\nIf-None-Match: %b\r\n\r\n" % tag
+
+
+def test_who_has_it_already_is_told_so_without_the_handler(stage, site):
+    s = stage(answer=site)
+    s.send(GET)
+    s.got()
+    s.send(conditional(TAG))
+    assert s.got() == b'HTTP/1.1 304 Not Modified\r\nETag: "tag"\r\nDate: now\r\n\r\n'
+    assert site.asked == 1
+    assert (s.log.exchanges[-1].status, s.log.exchanges[-1].sent) == (304, 0)
+
+
+@pytest.mark.parametrize("tag", [b'"other"', b"*", b'W/"tag"', b'"tag", "other"'])
+def test_another_tag_is_the_handlers_matter(stage, site, tag):
+    s = stage(answer=site)
+    s.send(GET, conditional(tag))
+    assert site.asked == 2
+
+
+@pytest.mark.parametrize("condition", [b"If-Match: *", b"If-Unmodified-Since: now", b"Range: bytes=0-0"])
+def test_the_tag_beside_another_condition_is_the_handlers_matter(stage, site, condition):
+    s = stage(answer=site)
+    s.send(GET, conditional(TAG)[:-2] + condition + b"\r\n\r\n")
+    assert site.asked == 2
+
+
+def test_each_kind_of_client_gets_its_own_form(stage, site):
+    gzip = Form(head(length=4), b"gzip", b'"coded"', site.form.unchanged)
+    site.page.sole = None
+    site.page.forms = {accepts(None): site.form, accepts(b"gzip"): gzip}
+    asks = b"GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: %b\r\n\r\n"
+    s = stage(answer=site)
+    s.send(GET, asks % b"gzip;q=0.5", asks % b"identity", GET)
+    assert s.got().count(b"hello") == 3
+    assert s.transport.got.count(b"gzip") == 1
+    assert site.asked == 1
+    s.send(asks % b"br")  # nobody knows the form for these yet
+    assert site.asked == 2

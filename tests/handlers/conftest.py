@@ -32,7 +32,7 @@ def site(tmp_path):
 def settled(monkeypatch):
     """Files that the test just made are old enough for their times to tell states apart."""
     clock = SimpleNamespace(time=lambda: time.time() + 10)
-    monkeypatch.setattr("proxy.handlers.static_cache.time", clock)
+    monkeypatch.setattr("proxy.handlers.representation.time", clock)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from proxy.config.schema import StaticConfig
+from proxy.config.static_schema import StaticConfig
 from proxy.handlers.static import Static
 from proxy.handlers.static_cache import Shelf
 from tests.fakes import FakeExchange, FakeLoop
@@ -13,7 +13,8 @@ SECRET = b"never served"
 
 
 def make_static(root, prefix=b"/", shelf=None, **options):
-    return Static(StaticConfig.model_construct(root=root, **options), prefix, shelf or Shelf())
+    """The options as a configuration writes them."""
+    return Static(StaticConfig(root=str(root), **options), prefix, shelf or Shelf())
 
 
 def ask(handler, target, fields=(), **options):

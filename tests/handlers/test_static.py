@@ -9,7 +9,7 @@ from tests.handlers.sites import ask, descriptors, make_static
 
 def test_file_is_answered_with_what_a_client_needs(site):
     os.utime(site / "css" / "a.css", ns=(0, 784111777_123456789))
-    answer = ask(make_static(site, max_age=3600.0), b"/css/a.css")
+    answer = ask(make_static(site, max_age="1h"), b"/css/a.css")
     assert (answer.status, answer.body) == (200, b"body {}")
     assert answer.field(b"content-type") == b"text/css; charset=utf-8"
     assert answer.field(b"content-length") == b"7"
@@ -25,7 +25,7 @@ def test_cache_control_is_left_out_without_max_age(site):
 
 
 def test_max_age_of_zero_is_said(site):
-    answer = ask(make_static(site, max_age=0.0), b"/css/a.css")
+    answer = ask(make_static(site, max_age="0s"), b"/css/a.css")
     assert answer.field(b"cache-control") == b"public, max-age=0"
 
 

@@ -61,7 +61,7 @@ def test_deleted_file_is_gone_after_a_second(site):
     (site / "css" / "a.css").unlink()
     assert ask(static, b"/css/a.css", started=5.5).status == 200
     assert ask(static, b"/css/a.css", started=6.5).status == 404
-    assert static._entries == {}
+    assert static._place.entries == {}
 
 
 def test_file_that_shrinks_while_it_is_read_is_sent_as_read_and_not_kept(site, monkeypatch):
@@ -69,7 +69,7 @@ def test_file_that_shrinks_while_it_is_read_is_sent_as_read_and_not_kept(site, m
     monkeypatch.setattr(os, "pread", lambda *args: b"bo")
     answer = ask(static, b"/css/a.css")
     assert (answer.body, answer.field(b"content-length")) == (b"bo", b"2")
-    assert static._entries == {}
+    assert static._place.entries == {}
 
 
 def test_largest_file_for_memory_and_the_next(site):
@@ -78,7 +78,8 @@ def test_largest_file_for_memory_and_the_next(site):
     (site / "larger").write_bytes(b"x" * (LARGEST + 1))
     assert len(ask(static, b"/largest").body) == LARGEST
     assert len(ask(static, b"/larger").body) == LARGEST + 1
-    assert list(static._entries) == [b"/largest"]
+    in_memory = {path: entry.plain.in_memory for path, entry in static._place.entries.items()}
+    assert in_memory == {b"/largest": True, b"/larger": False}
 
 
 def fill(site, count):
@@ -92,7 +93,7 @@ def test_shelf_drops_the_oldest_when_full(site):
     static = make_static(site, shelf=shelf)
     for number in range(4):
         ask(static, b"/%d.bin" % number)
-    assert list(static._entries) == [b"/1.bin", b"/2.bin", b"/3.bin"]
+    assert list(static._place.entries) == [b"/1.bin", b"/2.bin", b"/3.bin"]
 
 
 def test_file_in_use_stays_longer(site, settled):
@@ -102,7 +103,7 @@ def test_file_in_use_stays_longer(site, settled):
         ask(static, b"/%d.bin" % number, started=0.0)
     ask(static, b"/0.bin", started=2.0)
     ask(static, b"/3.bin", started=2.0)
-    assert set(static._entries) == {b"/0.bin", b"/2.bin", b"/3.bin"}
+    assert set(static._place.entries) == {b"/0.bin", b"/2.bin", b"/3.bin"}
 
 
 def test_routes_share_the_shelf(site):
@@ -112,15 +113,15 @@ def test_routes_share_the_shelf(site):
     for static in (one, other):
         ask(static, b"/0.bin")
         ask(static, b"/1.bin")
-    assert set(one._entries) == {b"/1.bin"}
-    assert set(other._entries) == {b"/0.bin", b"/1.bin"}
+    assert set(one._place.entries) == {b"/1.bin"}
+    assert set(other._place.entries) == {b"/0.bin", b"/1.bin"}
 
 
 def test_file_larger_than_the_shelf_is_served_and_not_kept(site):
     fill(site, 1)
     static = make_static(site, shelf=Shelf(100))
     assert ask(static, b"/0.bin").status == 200
-    assert static._entries == {}
+    assert static._place.entries == {}
 
 
 def test_count_is_bounded_by_the_overhead_of_each(site):
@@ -129,14 +130,14 @@ def test_count_is_bounded_by_the_overhead_of_each(site):
     for number in range(50):
         (site / f"{number}.bin").write_bytes(b"")
         ask(static, b"/%d.bin" % number)
-    assert len(static._entries) == 10
+    assert len(static._place.entries) == 10
 
 
 def test_other_spellings_are_kept_once(site):
     static = make_static(site)
     for target in (b"/css/a.css", b"//css/a.css", b"/css//a.css", b"/./css/a.css", b"/%63ss/a.css"):
         ask(static, target)
-    assert list(static._entries) == [b"/css/a.css"]
+    assert list(static._place.entries) == [b"/css/a.css"]
 
 
 def test_etag_is_the_same_for_every_worker(site):
@@ -148,9 +149,10 @@ def test_what_the_shelf_dropped_is_stale_for_all_and_holds_no_memory(site):
     shelf = Shelf(2 * OVERHEAD + 20)
     static = make_static(site, shelf=shelf)
     ask(static, b"/css/a.css", started=5.0)
-    entry = static._entries[b"/css/a.css"]
-    assert entry.fresh_until == 6.0
+    kept = static._place.entries[b"/css/a.css"].kept
+    assert kept.fresh_until == 6.0
+    assert kept.sole.body == b"body {}"
     for _ in range(3):
         (site / "other.bin").write_bytes(b"x" * 100)
         ask(static, b"/other.bin", started=5.0)
-    assert (entry.fresh_until, entry.body) == (0.0, b"")
+    assert (kept.fresh_until, kept.sole, kept.forms) == (0.0, None, {})

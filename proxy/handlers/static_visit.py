@@ -1,0 +1,350 @@
+"""One request for a file that memory does not answer at once.
+
+The rule of this room: what asks the disk is an errand (see there), what is not there, not a regular file,
+hidden, or not ours to read is a 404 that does not say which, and an exchange that is over by the time
+that its file is there costs nothing more: the exchange ignores what comes after its end.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+from proxy.compression.media import COMPRESSIBLE, Media
+from proxy.handlers.beneath import OpenFile, Root
+from proxy.handlers.builds import Builds
+from proxy.handlers.cache_rules import CacheRules
+from proxy.handlers.errands import Errands, Then, Work
+from proxy.handlers.library import Changed, Describe, Library
+from proxy.handlers.listing import Listing, Order, listing_json, order_of, wants_json
+from proxy.handlers.listing_page import POLICY, listing_page
+from proxy.handlers.mime import content_type, extension_of, is_known
+from proxy.handlers.names import Names, is_doubtful
+from proxy.handlers.representation import Fields, Pieces, Representation, etag_of
+from proxy.handlers.static_cache import Entry, Shelf
+from proxy.handlers.urls import encode_path, escape
+from proxy.http.exchange import Exchange, respond
+from proxy.http.prepared import ResponseHead, error_page
+from proxy.observe.logs import Seldom
+
+if TYPE_CHECKING:
+    from proxy.config.static_schema import StaticConfig
+
+compressible = Media(COMPRESSIBLE)
+log = logging.getLogger("proxy.handlers.static")
+
+QUICK = 32 * 1024  # octets that are compressed in the loop, which takes 1 ms; more take a thread
+MOST_LOOKS = 3     # at a path for one request, should its file change each time
+
+_OF_LISTING: Fields = (
+    (b"Cache-Control", b"no-cache"), (b"Vary", b"Accept"), (b"X-Content-Type-Options", b"nosniff"),
+    (b"Content-Security-Policy", POLICY))
+NOT_ALLOWED = error_page(405, [(b"Allow", b"GET, HEAD")])
+_MISSING = frozenset((
+    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG,
+    errno.EILSEQ, errno.ENXIO, errno.ENODEV))  # the last two: a socket, a device without a driver
+_FORBIDDEN = frozenset((errno.EACCES, errno.EPERM))
+
+
+class Place:
+    """What all visits of one route share.
+
+    Attributes:
+        entries: by path, those that are in memory.
+        fallback: path that is served where nothing is; None: 404.
+        not_found: path of the page that a 404 has; None: the plain one.
+    """
+
+    __slots__ = (
+        "_builds", "_generation", "denied", "entries", "errands", "fallback", "fresh", "library", "listing",
+        "names", "not_found", "shelf", "unreadable")
+
+    def __init__(self, config: StaticConfig, prefix: bytes, shelf: Shelf) -> None:
+        builds = Builds(config.manifest, config.root, config.keep, follow=config.follow_symlinks,
+                        interval=config.revalidate)
+        self._builds = builds
+        self._generation = builds.generation
+        root = Root(os.fsencode(config.root), follow=config.follow_symlinks)
+        self.names = Names(prefix, config.hide, hidden=config.hidden)
+        self.library = Library(
+            root, builds, [os.fsencode(name) for name in config.index], describer(config, builds),
+            [coding.encode() for coding in config.precompressed],
+            config.compress.minimum if config.compress else None)
+        self.entries: dict[bytes, Entry] = {}
+        self.errands = Errands()
+        self.unreadable = Seldom(log)
+        self.shelf = shelf
+        self.fresh = config.revalidate
+        self.denied = config.denied
+        self.listing = config.listing
+        self.fallback = _below(prefix, config.fallback)
+        self.not_found = _below(prefix, config.not_found)
+
+    def refresh(self, now: float) -> None:
+        """Notice a new build: what was said about its files is no longer true."""
+        builds = self._builds
+        builds.refresh(now)
+        if builds.generation != self._generation:
+            self._generation = builds.generation
+            for entry in list(self.entries.values()):
+                self.shelf.drop(entry)
+
+
+class Visit:
+    """One request; `begin` it.
+
+    Args:
+        path: whose file answers.
+        status: with which.
+    """
+
+    __slots__ = ("_exchange", "_looks", "_path", "_place", "_status")
+
+    def __init__(self, place: Place, exchange: Exchange, path: bytes | None = None,
+                 status: int = 200) -> None:
+        self._place = place
+        self._exchange = exchange
+        self._path = exchange.target.path if path is None else path
+        self._status = status
+        self._looks = 0
+
+    def begin(self) -> None:
+        exchange = self._exchange
+        target = exchange.target
+        self._place.refresh(exchange.started)
+        if exchange.method != b"GET" and exchange.method != b"HEAD":
+            respond(exchange, NOT_ALLOWED)
+        elif target.ambiguous and is_doubtful(target.path_query):
+            self._not_found()
+        else:
+            self.go()
+
+    def go(self) -> None:
+        """Answer with the file, whatever was asked for."""
+        entry = self._place.entries.get(self._path)
+        if entry is None:
+            self._look()
+        elif self._exchange.started <= entry.kept.fresh_until:
+            self._answer(entry)
+        else:
+            self._run(entry.is_current, partial(self._confirmed, entry), b"?")
+
+    def _run(self, work: Work, then: Then, kind: bytes, *, long: bool = False) -> None:
+        """An errand that visits of the same path share."""
+        self._place.errands.run(self._exchange.loop, work, then, key=(self._path, kind), long=long)
+
+    # Finding the file.
+
+    def _confirmed(self, entry: Entry, current: object) -> None:
+        place = self._place
+        if current is True:
+            place.shelf.renew(entry, self._exchange.started + place.fresh)
+            self._answer(entry)
+        else:
+            self._look_again(entry)
+
+    def _look_again(self, entry: Entry) -> None:
+        place = self._place
+        if place.entries.get(self._path) is entry:
+            place.shelf.drop(entry)
+        self._look()
+
+    def _look(self) -> None:
+        self._looks += 1
+        place, path = self._place, self._path
+        segments = place.names.segments(path)
+        if segments is None:
+            self._missing()
+        elif self._looks > MOST_LOOKS:
+            self._exchange.refuse(503)
+        else:
+            self._run(partial(place.library.look, segments, directory=path.endswith(b"/")), self._found, b"")
+
+    def _found(self, outcome: tuple[Entry, bool] | OSError) -> None:
+        if isinstance(outcome, OSError):
+            self._fail(outcome)
+            return
+        entry, steady = outcome
+        place = self._place
+        if steady and place.entries.get(self._path) is not entry:  # else another visit has put it there
+            place.shelf.put(entry, place.entries, self._path, self._exchange.started + place.fresh)
+        self._answer(entry)
+
+    # Choosing the form.
+
+    def _answer(self, entry: Entry) -> None:
+        coding = self._coding(entry)
+        if coding is None:
+            self._send(entry, entry.plain)
+        elif coding in entry.variants:
+            self._send(entry, entry.variants[coding] or entry.plain)
+        else:
+            long = coding not in entry.sidecars and entry.plain.size > QUICK
+            self._run(partial(self._place.library.make, entry, coding), partial(self._made, entry, coding),
+                      coding, long=long)
+
+    def _coding(self, entry: Entry) -> bytes | None:
+        """The coding of the form that this client is to get; None: the plain form."""
+        if not entry.codings:
+            return None
+        headers = self._exchange.headers
+        if headers.get(b"range") is not None and headers.accepts.identity:
+            # A part of a coded form is of use to those alone who have another part of it, and say so.
+            validator = headers.get(b"if-range")
+            return next((coding for coding, source in entry.sidecars.items()
+                         if etag_of(source, coding) == validator and coding in headers.accepts.codings), None)
+        return headers.accepts.best(entry.codings)
+
+    def _made(self, entry: Entry, coding: bytes, outcome: Representation | OSError | None) -> None:
+        if isinstance(outcome, Changed):
+            self._look_again(entry)
+        elif isinstance(outcome, OSError):
+            self._fail(outcome)
+        else:
+            if coding not in entry.variants:
+                self._place.shelf.add(entry, coding, outcome)
+            self._send(entry, entry.variants[coding] or entry.plain)
+
+    # Sending it.
+
+    def _send(self, entry: Entry, form: Representation) -> None:
+        exchange = self._exchange
+        if self._status != 200:
+            self._send_page(form)
+            return
+        if form.in_memory and entry.codings and exchange.headers.get(b"range") is None:
+            entry.remember(exchange.headers.accepts, form)
+        head, pieces = form.choose(exchange)
+        if form.in_memory:
+            exchange.respond(head, _taken(form.body, pieces))
+        elif not pieces or exchange.method == b"HEAD":
+            exchange.respond(head)
+        else:
+            open_it = partial(self._place.library.open, form.source)
+            self._place.errands.run(exchange.loop, open_it, partial(self._opened, entry, form, head, pieces))
+
+    def _opened(self, entry: Entry, form: Representation, head: ResponseHead, pieces: Pieces,
+                outcome: OpenFile | OSError) -> None:
+        exchange = self._exchange
+        if isinstance(outcome, Changed):
+            self._look_again(entry)
+            return
+        if isinstance(outcome, OSError):
+            self._fail(outcome)
+            return
+        if len(pieces) > 1:  # RFC 9110 section 14.2: the whole will do
+            head, pieces = form.head, ((0, form.size),)
+        [(start, end)] = pieces
+        exchange.send_file(head, outcome.fd, start, end)
+
+    def _send_page(self, form: Representation) -> None:
+        """A file of the site as the page of an error."""
+        if form.in_memory:
+            self._exchange.respond(form.page(self._status), form.body)
+        else:
+            self._exchange.refuse(self._status)
+
+    # What is no file.
+
+    def _fail(self, error: OSError) -> None:
+        """404 also for what we may not read, where the configuration says so: 403 tells that it is there."""
+        exchange, place = self._exchange, self._place
+        if isinstance(error, IsADirectoryError) and not self._path.endswith(b"/"):
+            self._add_slash()
+        elif error.errno in _MISSING:
+            self._missing()
+        else:
+            place.unreadable.warn("static: %r: %s", self._path, error.strerror)
+            if error.errno not in _FORBIDDEN:
+                exchange.refuse(500)
+            elif place.denied == 403:
+                exchange.refuse(403)
+            else:
+                self._missing()
+
+    def _add_slash(self) -> None:
+        """A directory's relative links work only below its slash.
+
+        The path has no doubled slash, so this never names another host.
+        """
+        target = self._exchange.target
+        location = encode_path(self._path) + b"/"
+        if target.query:
+            location += b"?" + escape(target.query)
+        respond(self._exchange, error_page(301, [(b"Location", location)]))
+
+    def _missing(self) -> None:
+        """Nothing is there: what the configuration has in its place, or a 404."""
+        place, path = self._place, self._path
+        segments = place.names.segments(path)
+        if path in (place.fallback, place.not_found):
+            if path != self._exchange.target.path:
+                place.unreadable.warn("static: %r stands in the configuration, and is not there", path)
+            self._exchange.refuse(404)
+        elif segments is None:
+            self._not_found()
+        elif place.listing and path.endswith(b"/"):
+            self._list(segments)
+        else:
+            self._answer_otherwise()
+
+    def _answer_otherwise(self) -> None:
+        """A page of the application, unless the name is that of a file."""
+        place = self._place
+        if place.fallback is not None and not is_known(self._path):
+            Visit(place, self._exchange, place.fallback).go()
+        else:
+            self._not_found()
+
+    def _not_found(self) -> None:
+        place, exchange = self._place, self._exchange
+        if place.not_found is not None:
+            Visit(place, exchange, place.not_found, 404).go()
+        else:
+            exchange.refuse(404)
+
+    # A directory.
+
+    def _list(self, segments: list[bytes]) -> None:
+        place, exchange = self._place, self._exchange
+        order = order_of(exchange.target.query)
+        work = partial(place.library.scan, segments, place.names.is_hidden, order)
+        place.errands.run(exchange.loop, work, partial(self._listed, order), long=True)
+
+    def _listed(self, order: Order, outcome: Listing | OSError) -> None:
+        exchange = self._exchange
+        if isinstance(outcome, OSError):
+            self._answer_otherwise()
+            return
+        if wants_json(exchange.headers.get(b"accept"), exchange.target.query):
+            kind, body = b"application/json", listing_json(self._path, outcome)
+        else:
+            kind = b"text/html; charset=utf-8"
+            body = listing_page(self._path, outcome, order, self._place.names.prefix or b"/")
+        exchange.respond(ResponseHead.make(200, [(b"Content-Type", kind), *_OF_LISTING], len(body)), body)
+
+
+def describer(config: StaticConfig, builds: Builds) -> Describe:
+    """What is said about a file besides its validators, by its name below the root."""
+    own = {extension: kind.encode() for extension, kind in config.types.items()}
+    cache = CacheRules(config.cache, config.max_age, builds.is_immutable)
+
+    def describe(name: bytes) -> tuple[Fields, bool]:
+        kind = own.get(extension_of(name)) or content_type(name)
+        return ((b"Content-Type", kind), *cache.fields_for(name)), compressible.has(kind)
+
+    return describe
+
+
+def _taken(body: bytes, pieces: Pieces) -> bytes:
+    if len(pieces) == 1 and not isinstance(pieces[0], bytes):
+        [(start, end)] = pieces
+        return body[start:end]
+    return b"".join(piece if isinstance(piece, bytes) else body[piece[0]:piece[1]] for piece in pieces)
+
+
+def _below(prefix: bytes, name: str | None) -> bytes | None:
+    return None if name is None else prefix + os.fsencode(name.strip("/"))
