@@ -102,7 +102,7 @@ def _django(paths: dict[str, object], version: object) -> Iterator[object]:
 def _vite(document: dict[str, Any]) -> Iterator[object]:
     """Files of the entries, and the styles and assets that they name.
 
-    https://vite.dev/guide/backend-integration: keys and `src` are sources' paths, or `_` and the
+    https://vite.dev/guide, in its part for servers: keys and `src` are sources' paths, or `_` and the
     file's name for what several entries share; `name` is what hashes are put behind.
     """
     entries = [entry for entry in document.values() if isinstance(entry, dict)]
