@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from proxy.config.file_rules import LONGEST_PATH
 from proxy.config.plain import Finding
 from proxy.config.schema import Config, Match, RouteConfig
 from proxy.config.wording import key_path, quoted
 
 
 def warn(config: Config) -> Iterator[Finding]:
-    """Routes that never match, pools that nothing uses, codings that are not there."""
+    """Routes that never match, pools that nothing uses, codings and manifests that are not there."""
     yield from _unreachable(config.routes)
     yield from _missing_codings(config.routes)
+    yield from _missing_manifests(config.routes)
     used = {route.reverse_proxy for route in config.routes}
     for name in config.pools:
         if name not in used:
@@ -32,6 +34,15 @@ def _missing_codings(routes: list[RouteConfig]) -> Iterator[Finding]:
                 if coding.encode() not in AVAILABLE:
                     loc = ("routes", index, "compress", "codings")
                     yield loc, f"{coding} is not installed: pip install 'pyfront[compress]'"
+
+
+def _missing_manifests(routes: list[RouteConfig]) -> Iterator[Finding]:
+    """They may come later, with the first build."""
+    for index, route in enumerate(routes):
+        for number, path in enumerate(route.static.manifest if route.static else ()):
+            if not path.exists():
+                loc = ("routes", index, "static", "manifest", number)
+                yield loc, f"{quoted(str(path), LONGEST_PATH)} is not there, so nothing is immutable yet"
 
 
 def _unreachable(routes: list[RouteConfig]) -> Iterator[Finding]:

@@ -54,3 +54,13 @@ def test_pools_that_nothing_uses(read, good):
 
 def test_a_good_file_has_none(read, good):
     assert warnings_of(read(good)) == ()
+
+
+@pytest.mark.parametrize("manifest, place", [("m.json", "4:22"), ("[file, m.json]", "4:39")])
+def test_manifests_that_are_not_there(read, site, manifest, place):
+    text = f"listen: a:1\nroutes:\n  - static:\n      {{root: public, manifest: {manifest}}}\n"
+    [line] = warnings_of(read(text))
+    assert f"{site}/m.json' is not there" in line
+    assert f":{place}: routes[0].static.manifest" in line
+    (site / "m.json").write_text("{}")
+    assert not warnings_of(read(text))
