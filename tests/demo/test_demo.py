@@ -1,5 +1,6 @@
 """`python -m proxy.demo` for real: three gunicorn processes, the proxy, and an end that leaves nothing."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,12 +18,21 @@ import psutil
 import pytest
 import requests
 
+from tests.browser import chromium
+
 pytestmark = pytest.mark.scenario
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 PAGES = ("/", "/books", "/books/hop-by-hop", "/guestbook", "/upload", "/clock", "/whoami")
 VARIABLES = ("PROXY_PORT", "ADA_PORT", "BRUNO_PORT", "CLARA_PORT")
+
+
+PICTURES = "Promise.all([...document.images].map(picture => picture.decode()))"
+
+
+def assets(answers):
+    return [(url, how) for url, how in answers if "/static/" in url]
 
 
 def free_ports(number):
@@ -94,7 +104,8 @@ class Demo:
     def close(self):
         """Whatever the test found: nothing of the demo stays."""
         for process in (self.descendants() if self.process.poll() is None else []):
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # ended by itself, or with its parent
+                process.kill()
         self.process.kill()
         self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
@@ -191,6 +202,30 @@ def test_a_browser_shows_it(shared, tmp_path):
     ).stdout
     ask = re.search(r"<section[^>]*data-ask[^>]*>", page)
     assert "hidden" not in ask[0]  # the script came through the proxy and ran
+
+
+@pytest.mark.program("chromium")
+def test_a_browser_asks_for_nothing_that_it_has(shared, tmp_path):
+    with chromium(tmp_path) as page:
+        page.look_like(height=4000)  # pictures are loaded as they come into sight
+        page.load(shared.url + "/")
+        page.evaluate(PICTURES)
+        first = assets(page.answers(0))
+        start = len(page.events)
+        page.reload()
+        page.evaluate(PICTURES)
+        again = assets(page.answers(start))
+        start = len(page.events)
+        # What is too old is asked about, and not sent a second time.
+        urls = sorted({url for url, _ in first})
+        page.evaluate(f"Promise.all({json.dumps(urls)}.map(url => fetch(url, {{cache: 'no-cache'}})))")
+        asked = assets(page.answers(start))
+    assert len(urls) >= 8
+    assert {url for url, how in first if how == 200} == set(urls)
+    assert {url for url, _ in again} == set(urls)
+    assert {how for _, how in again} <= {"cache", 304}
+    assert {url for url, how in asked if how == 304} == set(urls)
+    assert {how for _, how in asked} <= {"cache", 304}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
