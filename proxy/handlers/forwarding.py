@@ -94,7 +94,7 @@ class Forwarding(Retrying):
             self._tried = ()
             if not self._wait_until:
                 self._wait_until = monotonic() + queue.timeout
-            if queue.put(self, self._wait_until):
+            if self._pool.line_up(self, exchange, self._wait_until):
                 return
         if self._tried and not self._pool.full:
             self._pool.complain(exchange.endpoint, "was the last that could be tried")

@@ -19,7 +19,7 @@ def marked(head: AnswerHead, exchange: Exchange, pool: Pool, endpoint: Endpoint 
     made: ResponseHead = head
     if head.names_endpoint:
         made = pool.disguise.rewrite(head, scheme, host)
-    if sticky is None or endpoint is None or sticky.find(exchange) is endpoint:
+    if sticky is None or endpoint is None or not sticky.sticks(exchange, endpoint):
         return made
     lines = made.lines + sticky.line(endpoint, https=scheme == b"https")
     return ResponseHead(made.status, lines, made.length, dated=made.dated)

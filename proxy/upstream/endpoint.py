@@ -120,6 +120,11 @@ class Endpoint:
         return (self.order is Order.READY and not self.probe_failure
                 and not self.down_until and not self.ejected_until)
 
+    def keeps_clients(self) -> bool:
+        """Whether those that are stuck to it shall stay: nothing speaks against it, but that it may drain."""
+        return (self.order is not Order.DISABLED and not self.probe_failure
+                and not self.down_until and not self.ejected_until)
+
     def take_idle(self, now: float) -> UpstreamConnection | None:
         """A connection that was open a moment ago and will be for another one, or None."""
         while self.idle:

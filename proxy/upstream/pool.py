@@ -21,10 +21,9 @@ from proxy.upstream.complaints import Complaints
 from proxy.upstream.disguise import Disguise
 from proxy.upstream.ejection import Ejection
 from proxy.upstream.endpoint import Endpoint, Order, Signs
-from proxy.upstream.queue import Queue
+from proxy.upstream.queue import Queue, Waiter
 from proxy.upstream.rules import PoolRules, PoolTimeouts
 from proxy.upstream.siblings import NO_SHARES, Shares, endpoints_at, known_as, weigh
-from proxy.upstream.sticky import Sticky
 
 log = logging.getLogger("proxy.upstream")
 
@@ -81,22 +80,19 @@ class Pool:
                 it would be worse to lose it.
             waited: the exchange comes from the queue, so that it need not stand behind it.
         """
+        home = None if self.sticky is None else self.sticky.home(exchange)
+        if home is not None and home not in tried:
+            if home not in self.full:
+                return home
+            if self.queue is not None and self.queue.has_room():
+                return None  # it waits for a place there: what the client has left there is nowhere else
         if self.panic and self.queue and not waited:
             return None
         avoid: Collection[Endpoint] = {*tried, *self.full} if self.full else tried
-        if self.sticky is not None and (endpoint := self._stuck(exchange, avoid)) is not None:
-            return endpoint
         if leaving and any(e not in avoid and e not in leaving for e in self._active):
             avoid = {*avoid, *leaving}
         endpoint = self._choose(exchange, avoid)
         return self._last_resort(avoid, tried=bool(tried)) if endpoint is None else endpoint
-
-    def _stuck(self, exchange: Exchange, avoid: Collection[Endpoint]) -> Endpoint | None:
-        """The endpoint that the client is stuck to, as long as it can serve; draining it still does."""
-        endpoint = cast(Sticky, self.sticky).find(exchange)
-        if endpoint is None or endpoint in avoid:
-            return None
-        return endpoint if endpoint.is_available() or _drains(endpoint) else None
 
     def _last_resort(self, avoid: Collection[Endpoint], *, tried: bool) -> Endpoint | None:
         """Who stands back so far: endpoints of a later priority and, after a failed attempt, who rests."""
@@ -138,16 +134,30 @@ class Pool:
     def freed(self, endpoint: Endpoint) -> None:
         """An exchange with an endpoint that has a limit is over."""
         self.full.discard(endpoint)
-        if self.queue and not self.panic:  # then one at a time tries, see `_tick`
+        if self.queue:
             self._admit()
+
+    def line_up(self, waiter: Waiter, exchange: Exchange, until: float) -> bool:
+        """Have an exchange wait in the queue for an endpoint; False where it cannot."""
+        home = None if self.sticky is None else self.sticky.home(exchange)
+        return self.queue is not None and self.queue.put(waiter, until, home)
 
     def _admit(self) -> None:
         """Let those who wait have the places that are free, at endpoints of a later priority, too."""
         queue = cast(Queue, self.queue)
         for _ in range(len(queue)):  # no more: who finds nothing goes back
-            if not queue or (self.full.issuperset(self._active) and not self.has_other(())):
+            waiter = queue.take(self._has_place)
+            if waiter is None:
                 return
-            queue.take().turn()
+            waiter.turn()
+
+    def _has_place(self, home: Endpoint | None) -> bool:
+        """Whether those may be served who wait for `home`, or for anybody."""
+        if home is not None and home.keeps_clients():
+            return home not in self.full
+        if self.panic:
+            return False  # one at a time tries, see `_tick`
+        return not self.full.issuperset(self._active) or self.has_other(())
 
     # What exchanges report.
 
@@ -290,8 +300,8 @@ class Pool:
             self._rewarm()
         if self.queue:
             self.queue.expire(now)
-            if self.panic and self.queue:
-                self.queue.take().turn()  # one tries whether an endpoint is back
+            if self.panic and (waiter := self.queue.take()) is not None:
+                waiter.turn()  # one tries whether an endpoint is back
             elif self.queue:
                 self._admit()  # who had tried all that were there, one of which is back since
         self._review()
@@ -375,11 +385,6 @@ class Pool:
 
 def _nobody(origin: str) -> None:
     """Where there is no lookout."""
-
-
-def _drains(endpoint: Endpoint) -> bool:
-    return (endpoint.order is Order.DRAIN and not endpoint.probe_failure
-            and not endpoint.down_until and not endpoint.ejected_until)
 
 
 def _last_to_try(endpoint: Endpoint) -> tuple[bool, tuple[int, int], float]:

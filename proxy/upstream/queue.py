@@ -1,13 +1,18 @@
 """Those who wait for an endpoint, first come, first served.
 
 The rule of this room: an endpoint is chosen when a place is free, not before (late binding), and
-who cannot be served in time is told so early: a full queue answers at once.
+who cannot be served in time is told so early: a full queue answers at once. Some wait for one endpoint
+alone, to which they are stuck; they are passed over while others take places elsewhere.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from proxy.upstream.endpoint import Endpoint
 
 
 class Waiter(Protocol):
@@ -28,34 +33,65 @@ class Queue:
         timeout: seconds that each may wait.
     """
 
-    __slots__ = ("_size", "_waiting", "timeout")
+    __slots__ = ("_count", "_lines", "_size", "timeout")
 
     def __init__(self, size: int, timeout: float) -> None:
         self._size = size
         self.timeout = timeout
-        self._waiting: OrderedDict[Waiter, float] = OrderedDict()
+        self._count = 0
+        # By the endpoint that they wait for; None: for any. No line is empty.
+        self._lines: dict[Endpoint | None, OrderedDict[Waiter, float]] = {}
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return self._count
 
-    def put(self, waiter: Waiter, until: float) -> bool:
-        """Let `waiter` wait until then (monotonic seconds); False when there is no room."""
-        if len(self._waiting) >= self._size:
+    def has_room(self) -> bool:
+        return self._count < self._size
+
+    def put(self, waiter: Waiter, until: float, home: Endpoint | None = None) -> bool:
+        """Let `waiter` wait until then (monotonic seconds); False when there is no room.
+
+        Args:
+            home: the one endpoint that will do.
+        """
+        if not self.has_room():
             return False
-        self._waiting[waiter] = until
+        self._lines.setdefault(home, OrderedDict())[waiter] = until
+        self._count += 1
         return True
 
     def remove(self, waiter: Waiter) -> None:
-        self._waiting.pop(waiter, None)
+        for home, line in self._lines.items():
+            if waiter in line:
+                self._drop(home, waiter)
+                return
 
-    def take(self) -> Waiter:
-        """The one who has waited longest; there must be one."""
-        return self._waiting.popitem(last=False)[0]
+    def take(self, may_go: Callable[[Endpoint | None], bool] | None = None) -> Waiter | None:
+        """The one who has waited longest of those who may go, by what they wait for; None: none may."""
+        lines = [item for item in self._lines.items() if may_go is None or may_go(item[0])]
+        if not lines:
+            return None
+        home, line = min(lines, key=_until_of_the_first)
+        waiter = next(iter(line))
+        self._drop(home, waiter)
+        return waiter
 
     def expire(self, now: float) -> None:
         """Tell those whose time is over; a few that came back to the queue stand behind later ones."""
-        overdue = [waiter for waiter, until in self._waiting.items() if until <= now]
-        for waiter in overdue:
-            del self._waiting[waiter]
-        for waiter in overdue:
+        overdue = [(home, waiter) for home, line in self._lines.items()
+                   for waiter, until in line.items() if until <= now]
+        for home, waiter in overdue:
+            self._drop(home, waiter)
+        for _, waiter in overdue:
             waiter.overdue()
+
+    def _drop(self, home: Endpoint | None, waiter: Waiter) -> None:
+        line = self._lines[home]
+        del line[waiter]
+        if not line:
+            del self._lines[home]
+        self._count -= 1
+
+
+def _until_of_the_first(item: tuple[Endpoint | None, OrderedDict[Waiter, float]]) -> float:
+    return next(iter(item[1].values()))

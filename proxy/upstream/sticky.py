@@ -2,7 +2,9 @@
 
 The cookie's value is a keyed hash of the endpoint's name: nobody can read an address out of it, or make one
 that leads to an endpoint of his choice, and every worker, restart and reload knows it again, because
-nothing is stored. A client whose endpoint is gone gets another one, and that one's cookie.
+nothing is stored. A client whose endpoint is gone, down or ejected gets another one, and that one's cookie.
+Who is served by another one merely because his own is full this moment, or failed once, is not moved: what
+he has left there is still there.
 """
 
 from __future__ import annotations
@@ -58,6 +60,16 @@ class Sticky:
             return None
         value = cookie_value(cookies, self._cookie)
         return None if value is None else self._of.get(value)
+
+    def home(self, exchange: Exchange) -> Endpoint | None:
+        """The endpoint that the client is stuck to, as long as it keeps its clients."""
+        endpoint = self.find(exchange)
+        return endpoint if endpoint is not None and endpoint.keeps_clients() else None
+
+    def sticks(self, exchange: Exchange, endpoint: Endpoint) -> bool:
+        """Whether the client, answered by `endpoint`, is to be given its cookie."""
+        found = self.find(exchange)
+        return found is not endpoint and (found is None or not found.keeps_clients())
 
     def line(self, endpoint: Endpoint, *, https: bool) -> bytes:
         """The field line that sets it. Lax: it must come along when a link leads here from elsewhere."""

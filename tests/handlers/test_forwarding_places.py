@@ -248,16 +248,98 @@ async def test_a_client_gets_the_cookie_of_its_endpoint_once(setting, pieces):
     assert (again.status, again.fields(b"set-cookie")) == (200, [])
 
 
-async def test_a_client_whose_endpoint_fails_gets_the_others_cookie(setting):
+def stuck(s, at):
+    return [(b"Cookie", b"lb=" + s.pool.sticky.value(s.endpoints[at]))]
+
+
+@pytest.mark.parametrize("leave", [
+    lambda s: s.refusals.update({s.endpoints[2]: REFUSED}),
+    lambda s: s.pool.order(s.endpoints[2].name, Order.DISABLED),
+    lambda s: s.pool.probe_told(s.endpoints[2].name, up=False, why="HTTP 500"),
+    lambda s: setattr(s.endpoints[2], "ejected_until", 9e9)])
+async def test_a_client_whose_endpoint_is_away_gets_the_others_cookie(setting, leave):
     s = setting(count=3, rules=sticky())
-    cookie = b"lb=" + s.pool.sticky.value(s.endpoints[2])
-    exchange = await s.handle(fields=[(b"Cookie", cookie)])
-    assert s.asked == [3]
-    s.remote.serve(BAD % 503)
-    await settle()
+    leave(s)
+    exchange = await s.handle(fields=stuck(s, 2))
+    assert s.asked == [1]
     s.remote.serve(HELLO.replace(b"\r\n\r\n", b"\r\nSet-Cookie: a=b\r\n\r\n"))
     assert exchange.fields(b"set-cookie")[0] == b"a=b"
     assert exchange.fields(b"set-cookie")[1].startswith(b"lb=" + s.pool.sticky.value(s.endpoints[0]))
+
+
+async def test_a_client_is_not_moved_for_one_failure_of_its_endpoint(setting):
+    """It got the other's cookie, and never came back."""
+    s = setting(count=3, rules=sticky())
+    exchange = await s.handle(fields=stuck(s, 2))
+    s.remote.serve(BAD % 503)
+    await settle()
+    s.remote.serve(HELLO)
+    assert (exchange.status, exchange.fields(b"set-cookie"), s.asked) == (200, [], [3, 1])
+    again = await s.handle(fields=stuck(s, 2))
+    s.remotes[0].serve(HELLO)
+    assert (again.status, again.endpoint) == (200, s.endpoints[2].name)
+
+
+async def test_nor_because_it_is_full_this_moment(setting):
+    s = setting(count=2, most=1, rules=sticky())
+    first = await s.handle(fields=stuck(s, 1))
+    second = await s.handle(fields=stuck(s, 1))
+    assert s.asked == [2, 1]
+    for remote in s.remotes:
+        remote.serve(HELLO)
+    assert (first.status, second.status) == (200, 200)
+    assert (first.fields(b"set-cookie"), second.fields(b"set-cookie")) == ([], [])
+
+
+async def test_with_a_queue_it_waits_for_its_endpoint(setting):
+    """As HAProxy's persistent clients do: what the client left there is nowhere else."""
+    s = setting(count=2, most=1, rules=rules(sticky=Sticky("lb", "secret", "web")))
+    first = await s.handle(fields=stuck(s, 1))
+    second = await s.handle(fields=stuck(s, 1))
+    stranger = await s.handle()
+    assert (s.asked, len(s.pool.queue)) == ([2, 1], 1)
+    s.remotes[1].serve(HELLO)
+    assert (stranger.status, second.status) == (200, 0), "that place is no use"
+    s.remotes[0].serve(HELLO)
+    s.remotes[0].serve(HELLO)
+    assert (first.status, second.status, s.asked) == (200, 200, [2, 1])
+    assert second.fields(b"set-cookie") == []
+
+
+async def test_it_goes_elsewhere_once_that_is_away(setting):
+    s = setting(count=2, most=1, rules=rules(sticky=Sticky("lb", "secret", "web")))
+    first = await s.handle(fields=stuck(s, 1))
+    second = await s.handle(fields=stuck(s, 1))
+    s.pool.probe_told(s.endpoints[1].name, up=False, why="HTTP 500")
+    await settle()
+    s.remote.serve(HELLO)
+    assert (second.status, s.asked) == (200, [2, 1])
+    assert second.field(b"set-cookie").startswith(b"lb=" + s.pool.sticky.value(s.endpoints[0]))
+    s.remotes[0].serve(HELLO)
+    assert first.status == 200
+
+
+async def test_where_no_more_may_wait_it_is_served_elsewhere(setting):
+    """HAProxy: `maxqueue` breaks persistence. Better than a 503, while others have places."""
+    s = setting(count=2, most=1, rules=rules(size=1, sticky=Sticky("lb", "secret", "web")))
+    first = await s.handle(fields=stuck(s, 1))
+    second = await s.handle(fields=stuck(s, 1))
+    third = await s.handle(fields=stuck(s, 1))
+    assert (s.asked, len(s.pool.queue)) == ([2, 1], 1)
+    for remote in (s.remotes[1], s.remotes[0], s.remotes[0]):
+        remote.serve(HELLO)
+    assert [one.status for one in (first, second, third)] == [200] * 3
+    assert third.fields(b"set-cookie") == []
+
+
+async def test_it_waits_no_longer_than_others(setting):
+    s = setting(count=2, most=1, rules=rules(sticky=Sticky("lb", "secret", "web")))
+    first = await s.handle(fields=stuck(s, 1))
+    second = await s.handle(fields=stuck(s, 1))
+    s.pool.queue.expire(second.started + 60)
+    assert (second.status, second.field(b"retry-after")) == (503, b"1")
+    s.remote.serve(HELLO)
+    assert first.finished
 
 
 async def test_a_tunnel_has_the_cookie_and_an_interim_has_not(setting):

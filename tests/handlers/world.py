@@ -187,8 +187,7 @@ class World:
         self.loop.run_timers()
         for call in self.wheel._every_tick:
             call(self.clock.now)
-        pool = self.pool
-        assert pool.panic or not pool.queue or not pool.has_other(()), "not even at the next tick"
+        assert not any(self.beside_a_place()), "not even at the next tick"
         self.settle()
 
     def settle(self):
@@ -210,6 +209,22 @@ class World:
 
     def resting(self):
         return [transport for transport in self.remotes if not transport.protocol.is_busy()]
+
+    def waiting(self):
+        """(forwarding, the endpoint that it waits for or None) of those in the queue."""
+        lines = {} if self.pool.queue is None else self.pool.queue._lines
+        return [(waiter, home) for home, line in lines.items() for waiter in line]
+
+    def beside_a_place(self):
+        """Exchanges in the queue that could be served, as far as the pool knows."""
+        pool = self.pool
+        for waiter, home in self.waiting():
+            if home is not None and home.keeps_clients():
+                has_place = home not in pool.full
+            else:
+                has_place = not pool.panic and pool.has_other(())
+            if has_place:
+                yield waiter.exchange
 
     @staticmethod
     def request_of(transport):
@@ -234,9 +249,7 @@ class World:
         assert pool.full == {e for e in pool.endpoints if e.most and e.in_flight >= e.most}
         if pool.queue is not None:
             assert len(pool.queue) <= pool.queue._size
-            if not pool.panic and pool.has_other(()):
-                beside = [waiter.exchange for waiter in pool.queue._waiting]
-                assert all(exchange.attempts for exchange in beside), "waiting beside a free place"
+            assert all(exchange.attempts for exchange in self.beside_a_place()), "waiting beside a free place"
 
     def _rivals(self):
         hedges = [exchange.responder._hedge for exchange in self.live()]
@@ -256,7 +269,7 @@ class World:
         assert pool.retry.budget._retries <= ALWAYS + pool.retry.budget._share * len(self.asked)
 
     def _check_exchanges(self):
-        waiting = [] if self.pool.queue is None else list(self.pool.queue._waiting)
+        waiting = [waiter for waiter, _ in self.waiting()]
         live = self.live()
         assert {id(one) for one in waiting} <= {id(exchange.responder) for exchange in live}
         for exchange in live:

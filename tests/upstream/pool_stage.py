@@ -20,17 +20,18 @@ class Loop(FakeLoop):
 class Waiter:
     """Takes an endpoint when it is its turn, as a forwarding does."""
 
-    def __init__(self, pool):
+    def __init__(self, pool, exchange):
         self.pool = pool
+        self.exchange = exchange
         self.endpoint = None
         self.turns = 0
         self.late = False
 
     def turn(self):
         self.turns += 1
-        self.endpoint = self.pool.pick(FakeExchange(), (), waited=True)
+        self.endpoint = self.pool.pick(self.exchange, (), waited=True)
         if self.endpoint is None:
-            self.pool.queue.put(self, 1e9)
+            self.pool.line_up(self, self.exchange, 1e9)
         else:
             self.pool.enter(self.endpoint)
 
@@ -69,10 +70,11 @@ class Setting:
             self.pool.enter(endpoint)
         return endpoint
 
-    def wait_in_line(self):
+    def wait_in_line(self, exchange=None):
         """One more in the queue."""
-        waiter = Waiter(self.pool)
-        assert self.pool.queue.put(waiter, self.loop.now + self.pool.queue.timeout)
+        waiter = Waiter(self.pool, exchange or FakeExchange())
+        until = self.loop.now + self.pool.queue.timeout
+        assert self.pool.line_up(waiter, waiter.exchange, until)
         return waiter
 
     def fail(self, endpoint, count=3):

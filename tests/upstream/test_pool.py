@@ -323,6 +323,39 @@ def test_a_failed_attempt_is_tried_elsewhere(sticky):
     assert picked(sticky, one, (one,)) == {two, three}
 
 
+def test_a_client_whose_endpoint_drains_does_not_wait_for_others(sticky):
+    """All drain, as before a stop: nobody else is picked, but it goes on."""
+    s = Setting(count=2, sticky=Sticky("lb", "secret", "web"), queue=Queue(9, 5.0))
+    for endpoint in s.endpoints:
+        s.pool.order(endpoint.name, Order.DRAIN)
+    s.wait_in_line()
+    assert s.pool.panic
+    assert picked(s, s.endpoints[1]) == {s.endpoints[1]}
+    assert s.picks() == {None}
+
+
+def test_who_waits_for_an_endpoint_of_his_own_has_its_next_place():
+    s = Setting(count=2, most=1, sticky=Sticky("lb", "secret", "web"), queue=Queue(9, 5.0))
+    one, two = s.endpoints
+    for endpoint in s.endpoints:
+        s.pool.enter(endpoint)
+    mine, others = s.wait_in_line(stuck(s, two)), s.wait_in_line()
+    s.pool.leave(one)
+    assert (mine.endpoint, mine.turns, others.endpoint) == (None, 0, one)
+    s.pool.leave(two)
+    assert mine.endpoint is two
+
+
+def test_even_while_that_drains_and_no_other_is_there():
+    s = Setting(count=1, most=1, sticky=Sticky("lb", "secret", "web"), queue=Queue(9, 5.0))
+    one = s.endpoints[0]
+    s.pool.order(one.name, Order.DRAIN)
+    s.pool.enter(one)
+    mine, others = s.wait_in_line(stuck(s, one)), s.wait_in_line()
+    s.pool.leave(one)
+    assert (mine.endpoint, others.turns) == (one, 0)
+
+
 # Endpoints that seem about to leave.
 
 def test_others_are_preferred_to_one_that_seems_to_leave(setting):

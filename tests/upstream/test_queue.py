@@ -27,11 +27,37 @@ def test_first_come_first_served():
     assert [waiter.told for waiter in waiters] == [[], [], []]
 
 
+def test_those_who_wait_for_one_endpoint_are_passed_over_while_it_has_no_place():
+    queue = Queue(9, 5.0)
+    stuck, other, later = Waiter(), Waiter(), Waiter()
+    queue.put(stuck, 10.0, "one")
+    queue.put(other, 11.0)
+    queue.put(later, 12.0, "one")
+    assert len(queue) == 3
+    assert queue.take(lambda home: home is None) is other
+    assert queue.take(lambda home: home is None) is None
+    assert queue.take(lambda home: home == "one") is stuck
+    queue.remove(later)
+    assert queue.take() is None
+    assert (len(queue), queue._lines) == (0, {})
+
+
+def test_of_all_who_may_go_the_one_who_has_waited_longest():
+    queue = Queue(9, 5.0)
+    waiters = [Waiter() for _ in range(4)]
+    for at, (waiter, home) in enumerate(zip(waiters, (None, "one", "two", None), strict=True)):
+        queue.put(waiter, 10.0 + at, home)
+    assert [queue.take() for _ in range(4)] == waiters
+
+
 def test_it_is_bounded_in_number():
     queue = Queue(2, 5.0)
     first, second, third = Waiter(), Waiter(), Waiter()
-    assert (queue.put(first, 1.0), queue.put(second, 1.0), queue.put(third, 1.0)) == (True, True, False)
+    assert (queue.put(first, 1.0), queue.put(second, 1.0, "one")) == (True, True)
+    assert not queue.put(third, 1.0)
+    assert not queue.has_room()
     queue.take()
+    assert queue.has_room()
     assert queue.put(third, 1.0)
     assert [queue.take(), queue.take()] == [second, third]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from proxy.upstream import sticky
-from proxy.upstream.endpoint import Endpoint
+from proxy.upstream.endpoint import Endpoint, Order
 from proxy.upstream.idle import IdleLimit
 from proxy.upstream.sticky import Sticky
 from tests.fakes import FakeExchange
@@ -47,6 +47,21 @@ def test_an_endpoint_that_is_gone(made):
     stick.rebuild([two])
     assert stick.find(asked_with(b"lb=" + stick.value(one))) is None
     assert stick.find(asked_with(b"lb=" + stick.value(two))) is two
+
+
+@pytest.mark.parametrize("change, keeps", [
+    ({}, True), ({"order": Order.DRAIN}, True), ({"leaving_until": 9e9}, True),
+    ({"order": Order.DISABLED}, False), ({"probe_failure": "x"}, False), ({"down_until": 9e9}, False),
+    ({"ejected_until": 9e9}, False), ({"order": Order.DRAIN, "ejected_until": 9e9}, False)])
+def test_who_gets_a_cookie(made, change, keeps):
+    """Not who is stuck to an endpoint that serves, though another one had to answer this time."""
+    stick, one, two = made
+    client = asked_with(b"lb=" + stick.value(one))
+    for name, value in change.items():
+        setattr(one, name, value)
+    assert stick.home(client) is (one if keeps else None)
+    assert (stick.sticks(client, one), stick.sticks(client, two)) == (False, not keeps)
+    assert stick.sticks(FakeExchange(), one)
 
 
 def test_nothing_can_be_read_out_of_it(made):
