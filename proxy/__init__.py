@@ -4,6 +4,7 @@ The folder list is the path of a request:
 
     downstream   a client's octets arrive and become an exchange
     routing      the first route that matches
+    middleware   what a route puts around its handler: compress
     handlers     static, redirect, respond; or forwarding, with
       balancing  the strategy that picks an endpoint of the pool
       upstream   the connection to it
@@ -11,6 +12,7 @@ The folder list is the path of a request:
 
     http         what they share: Exchange, Handler, ResponseHead, Body, Peer
     wire         the protocols' bytes, without I/O
+    compression  gzip, brotli and zstd
     config       the file, decoded into models, with all its errors at once
     runtime      the object graph of one configuration, and the data plane that serves it
     probing      health checks and names that change, off the path of requests

@@ -91,7 +91,7 @@ class Compress:
         if (_forbids(fields.get(b"cache-control")) or _forbids(exchange.headers.get(b"cache-control"))
                 or not has_body(head.status) or not self._media.has(fields.get(b"content-type", b""))):
             return head, None
-        head = relined(head, varied(head.lines, fields.get(b"vary", b"")))
+        head = relined(head, varied(head.lines, fields.get(b"vary")))
         if (head.status == 206 or not fields.keys().isdisjoint(LEFT_ALONE)
                 or (length is not None and length < self._minimum)):
             return head, None
@@ -102,7 +102,7 @@ class Compress:
         tag, asked = fields.get(b"etag", b""), exchange.headers.get(b"if-none-match") or b""
         if tag[:1] != b'"' or b"W/" + tag not in asked:
             return head
-        return relined(head, weak(varied(head.lines, fields.get(b"vary", b""))))
+        return relined(head, weak(varied(head.lines, fields.get(b"vary"))))
 
 
 def _forbids(cache_control: bytes | None) -> bool:

@@ -8,6 +8,8 @@ import zlib
 
 import brotli
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.config.compress_schema import CompressConfig
 from proxy.http.prepared import ResponseHead
@@ -436,6 +438,22 @@ def test_a_long_body_waits_for_a_slow_client(client, slow_clock):
     while not one.exchange.over:
         one.stage.transport.take_all()
     assert Answer(bytes(one.stage.transport.got)).decoded() == noise
+
+
+@given(pieces=st.lists(st.binary(max_size=200), max_size=8), rings=st.integers(0, 255), live=st.booleans(),
+       coding=st.sampled_from([b"gzip", b"br", b"zstd"]))
+def test_any_pieces_at_any_time(pieces, rings, live, coding):
+    one = Client(FakeClock(), lambda exchange: exchange.start(
+        ResponseHead.make(200, [TEXT], None), stream=live))
+    body = one.ask(coding).body
+    for at, piece in enumerate(pieces):
+        one.exchange.write(piece)
+        if rings >> at & 1:
+            one.ring()
+    one.exchange.finish()
+    rest, trailers = chunks(one.stage.got())
+    assert trailers == b"\r\n"
+    assert DECODE[coding](body + rest) == b"".join(pieces)
 
 
 # Ends.
