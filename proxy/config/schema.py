@@ -258,7 +258,7 @@ class RouteConfig(Model):
     )
     compress: Annotated[CompressConfig | None, OnOff()] = Field(
         None,
-        description="Compresses answers of reverse_proxy and respond. Off unless asked for: where an answer holds "
+        description="Compresses answers of reverse_proxy and respond. Off unless asked for: where one holds "
         "a secret beside text that others choose, its compressed length tells of the secret (BREACH).",
     )
     limits: Annotated[RouteLimits, Section()] = Field(

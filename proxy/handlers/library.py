@@ -63,17 +63,30 @@ class Library:
             IsADirectoryError: it is one, and was not asked for as such.
             OSError: as from `Root.open`.
         """
+        entry, steady, file = self.fetch(segments, directory=directory)
+        file.close()
+        return entry, steady
+
+    def fetch(self, segments: list[bytes], *, directory: bool) -> tuple[Entry, bool, OpenFile]:
+        """The same with the open file, which is the caller's to close."""
         if directory:
             segments = self._index_of(segments)
         try:
-            with self._root.open(segments) as file:
-                return self._entry(self._root, file, segments)
+            return self._fetch(self._root, segments)
         except FileNotFoundError:
             kept = self._builds.kept_root
             if kept is None or b"/".join(segments) not in self._builds:
                 raise
-            with kept.open(segments) as file:
-                return self._entry(kept, file, segments)
+            return self._fetch(kept, segments)
+
+    def _fetch(self, root: Root, segments: list[bytes]) -> tuple[Entry, bool, OpenFile]:
+        file = root.open(segments)
+        try:
+            entry, steady = self._entry(root, file, segments)
+        except BaseException:
+            file.close()
+            raise
+        return entry, steady, file
 
     def _index_of(self, segments: list[bytes]) -> list[bytes]:
         for name in self._index:

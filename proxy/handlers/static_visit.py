@@ -37,7 +37,7 @@ compressible = Media(COMPRESSIBLE)
 log = logging.getLogger("proxy.handlers.static")
 
 QUICK = 32 * 1024  # octets that are compressed in the loop, which takes 1 ms; more take a thread
-MOST_LOOKS = 3     # at a path for one request, should its file change each time
+MOST_LOOKS = 2     # at a path for one request, should its file change before it is opened
 
 _OF_LISTING: Fields = (
     (b"Cache-Control", b"no-cache"), (b"Vary", b"Accept"), (b"X-Content-Type-Options", b"nosniff"),
@@ -159,7 +159,8 @@ class Visit:
         if segments is None:
             self._missing()
         elif self._looks > MOST_LOOKS:
-            self._exchange.refuse(503)
+            work = partial(place.library.fetch, segments, directory=path.endswith(b"/"))
+            place.errands.run(self._exchange.loop, work, self._fetched)
         else:
             self._run(partial(place.library.look, segments, directory=path.endswith(b"/")), self._found, b"")
 
@@ -228,17 +229,32 @@ class Visit:
 
     def _opened(self, entry: Entry, form: Representation, head: ResponseHead, pieces: Pieces,
                 outcome: OpenFile | OSError) -> None:
-        exchange = self._exchange
         if isinstance(outcome, Changed):
             self._look_again(entry)
-            return
+        elif isinstance(outcome, OSError):
+            self._fail(outcome)
+        else:
+            self._send_file(form, head, pieces, outcome)
+
+    def _fetched(self, outcome: tuple[Entry, bool, OpenFile] | OSError) -> None:
+        """A file that changes all the time: the plain form of what was found, from the descriptor itself."""
         if isinstance(outcome, OSError):
             self._fail(outcome)
             return
+        entry, _, file = outcome
+        form, exchange = entry.plain, self._exchange
+        head, pieces = form.choose(exchange)
+        if self._status != 200 or form.in_memory or not pieces or exchange.method == b"HEAD":
+            file.close()
+            self._send(entry, form)
+        else:
+            self._send_file(form, head, pieces, file)
+
+    def _send_file(self, form: Representation, head: ResponseHead, pieces: Pieces, file: OpenFile) -> None:
         if len(pieces) > 1:  # RFC 9110 section 14.2: the whole will do
             head, pieces = form.head, ((0, form.size),)
         [(start, end)] = pieces
-        exchange.send_file(head, outcome.fd, start, end)
+        self._exchange.send_file(head, file.fd, start, end)
 
     def _send_page(self, form: Representation) -> None:
         """A file of the site as the page of an error."""

@@ -149,7 +149,7 @@ class HeaderBlock:
         upgrade: protocols to upgrade to, as to be forwarded; empty for none.
         expect: Expect is 100-continue.
         conditional: there is an If-* or Range field.
-        none_match: If-None-Match where no other condition counts beside it and no part is asked for, or empty.
+        none_match: If-None-Match where no other condition counts and no part is asked for; or b"".
         plain: no body, and no condition but that one.
         request_id: a usable X-Request-ID, or empty.
         shared: the memo has it, so whatever is made of it may be needed again.
