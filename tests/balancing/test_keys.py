@@ -3,10 +3,10 @@ from __future__ import annotations
 from http.cookies import SimpleCookie
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.balancing.keys import cookie_value, key_reader, query_value
+from proxy.balancing.keys import cookie_key, cookie_value, key_reader, query_key, query_value
 from tests.balancing.fakes import FakeExchange, FakeTarget
 
 EXCHANGE = FakeExchange(
@@ -18,6 +18,14 @@ EXCHANGE = FakeExchange(
     ("cookie:lb", b"7"), ("query:page", None), ("header:Accept", None), ("cookie:id", None)])
 def test_each_kind_of_key(hash_key, key):
     assert key_reader(hash_key)(EXCHANGE) == key
+
+
+def quick_query(query, name):
+    return query_key(name)(FakeExchange(target=FakeTarget(query=query)))
+
+
+def quick_cookie(cookies, name):
+    return cookie_key(name)(FakeExchange(headers={b"cookie": cookies}))
 
 
 def test_no_cookie_field_no_key():
@@ -45,7 +53,7 @@ def test_other_keys_are_refused(hash_key):
     (b"&&&", None),
 ])
 def test_the_first_value_of_a_parameter(query, value):
-    assert query_value(query, b"user") == value
+    assert query_value(query, b"user") == quick_query(query, b"user") == value
 
 
 @pytest.mark.parametrize("cookies, value", [
@@ -65,7 +73,7 @@ def test_the_first_value_of_a_parameter(query, value):
     (b";;; lb=7", b"7"),
 ])
 def test_the_first_cookie_of_that_name(cookies, value):
-    assert cookie_value(cookies, b"lb") == value
+    assert cookie_value(cookies, b"lb") == quick_cookie(cookies, b"lb") == value
 
 
 NAMES = st.sampled_from(["lb", "id", "theme"])
@@ -78,3 +86,25 @@ def test_the_standard_library_reads_the_same_cookies(pairs):
     for name in ("lb", "id", "theme"):
         value = cookie_value(field.encode(), name.encode())
         assert value == (other[name].value.encode() if name in other else None)
+
+
+def fields(signs):
+    """What consists of the names, their parts and all that has a meaning in such a field."""
+    parts = st.sampled_from([*signs, "a", "ab", "b", "aab"])
+    return st.lists(parts.map(str.encode), max_size=12).map(b"".join)
+
+
+ODD = st.sampled_from([
+    b"a", b"b", b"ab", b"ba", b"", b"a b", b" a", b"a%62", b"a+b", b"a;b", b"a=b", b"a&b", b"="])
+
+
+@settings(max_examples=1500)
+@given(fields(["=", "=", ";", "; ", "; ", " ", "\t"]), ODD)
+def test_the_quick_way_to_a_cookie_finds_the_same(cookies, name):
+    assert quick_cookie(cookies, name) == cookie_value(cookies, name)
+
+
+@settings(max_examples=1500)
+@given(fields(["=", "=", "&", "&", "+", "%62", "%", "%26", "%3d", " "]), ODD)
+def test_the_quick_way_to_a_parameter_finds_the_same(query, name):
+    assert quick_query(query, name) == query_value(query, name)
