@@ -17,6 +17,7 @@ from collections.abc import Collection, Sequence
 from math import inf
 
 from proxy.balancing.lap import Lap
+from proxy.balancing.least_connections import least_loaded
 from proxy.balancing.strategy import Candidate, Request
 
 SELDOM = 125  # picks; the slowest endpoint gets one in so many, too few to be seen in a p99
@@ -82,9 +83,14 @@ def fastest(turns: Sequence[Candidate], tried: Collection[Candidate]) -> Candida
 
 
 def fastest_with_new(turns: Sequence[Candidate], tried: Collection[Candidate]) -> Candidate | None:
-    """The same where the latency of some is not known: twice the work, and rare."""
+    """The same where the latency of some is not known: twice the work, and rare.
+
+    While none is known the loads alone tell them apart: so begins each pool, in each worker.
+    """
     latencies = [endpoint.latency for endpoint in turns]
-    lowest = min(filter(None, latencies), default=1.0)
+    if not any(latencies):
+        return least_loaded(turns, tried)
+    lowest = min(filter(None, latencies))
     best = None
     least = inf
     for endpoint, latency in zip(turns, latencies, strict=True):
