@@ -49,7 +49,7 @@ pools:
     endpoints: [127.0.0.1:{setup.upstream}]
 routes:
   - match: {{path: /static/*}}
-    static: {{root: {setup.site}}}
+    static: {{root: {setup.site}, compress: false}}   # the octets that nginx sends
   - reverse_proxy: web
 """
 
