@@ -48,6 +48,3 @@ class Media:
                     self._known.clear()
                 self._known[content_type] = known
         return known
-
-
-is_compressible = Media([COMMON]).has

@@ -113,8 +113,9 @@ class H1Exchange(BodyHalf):
 
     def respond_kept(self, answer: Kept, form: Form) -> None:
         runtime = self._runtime
-        # A target in absolute-form brings a host of its own.
-        if self.target.authority is None and self.headers.host is not None and runtime.remembers(self):
+        # A target in absolute-form brings a host of its own; what is kept goes past a filter.
+        if (self.target.authority is None and self.headers.host is not None and self.filter is None
+                and runtime.remembers(self)):
             runtime.kept.put(self.line, answer, self.host, self.route)
         super().respond_kept(answer, form)
 

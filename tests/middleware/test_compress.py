@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.config.compress_schema import CompressConfig
-from proxy.http.prepared import ResponseHead
+from proxy.http.prepared import Form, Kept, ResponseHead
 from proxy.middleware import coded_answer
 from proxy.middleware.compress import WHOLE, Compress
 from tests.downstream.stage import Producer, Stage
@@ -293,6 +293,14 @@ def test_a_refusal_is_an_answer_like_others(client):
     answer = client(lambda exchange: exchange.refuse(502)).ask()
     assert answer.body == b"502 Bad Gateway\n"
     assert answer.one(b"Vary") == b"Accept-Encoding"
+
+
+def test_what_others_shall_get_too_is_kept_by_nobody(client):
+    """An answer that is sent again without a handler would be sent without us."""
+    form = Form(ResponseHead.make(200, [JSON], len(BODY)), BODY, b'"x"', ResponseHead.make(304, (), None))
+    one = client(lambda exchange: exchange.respond_kept(Kept(form), form))
+    assert one.ask().decoded() == BODY
+    assert one.stage.runtime.kept.find(one.exchange.line) is None
 
 
 # Streams.
