@@ -56,7 +56,8 @@ def _of_rule(rule: CacheRule) -> Fields:
 def _kept_for(seconds: float | None, *, immutable: bool = False) -> Fields:
     if seconds is None:
         return ()
-    value = b"public, max-age=%d" % int(seconds)
+    # Not `public`: shared caches would keep what was sent to who gave his name (RFC 9111 section 3.5).
+    value = b"max-age=%d" % int(seconds)
     return (
         (b"Cache-Control", value + b", immutable" if immutable else value),
         # For caches of HTTP/1.0; others pass it over (RFC 9111 section 5.3). See `ResponseHead.make`.

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from fnmatch import translate
 
 _ENCODED_SLASH = re.compile(rb"(?i)%2f|%5c|\\")
-# What Windows takes for a device in any folder and with any extension; a colon begins a stream of a file, and
-# dots and spaces at the end do not count there. No site needs such names, whatever it runs on.
-_DEVICE = re.compile(rb"(?i)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?|.*:.*|.*[. ]")
+# What Windows takes for a device in any folder and with any extension. The folder may be one that it shares.
+_DEVICE = re.compile(rb"(?i)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[.: ].*)?", re.DOTALL)
 
 
 class Names:

@@ -8,6 +8,7 @@ that its file is there costs nothing more: the exchange ignores what comes after
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import os
 from functools import partial
@@ -17,6 +18,7 @@ from proxy.compression.media import COMPRESSIBLE, Media
 from proxy.handlers.beneath import OpenFile, Root
 from proxy.handlers.builds import Builds
 from proxy.handlers.cache_rules import CacheRules
+from proxy.handlers.conditions import precondition
 from proxy.handlers.errands import Errands, Then, Work
 from proxy.handlers.library import Changed, Describe, Library
 from proxy.handlers.listing import Listing, Order, listing_json, order_of, wants_json
@@ -340,7 +342,13 @@ class Visit:
         else:
             kind = b"text/html; charset=utf-8"
             body = listing_page(self._path, outcome, order, self._place.names.prefix or b"/")
-        exchange.respond(ResponseHead.make(200, [(b"Content-Type", kind), *_OF_LISTING], len(body)), body)
+        etag = b'"%b"' % hashlib.blake2b(body, digest_size=8).hexdigest().encode()
+        fields = [(b"Content-Type", kind), *_OF_LISTING, (b"ETag", etag)]
+        get = exchange.headers.get
+        if get(b"if-none-match") is not None and precondition(get, etag, 0) == 304:
+            exchange.respond(ResponseHead.make(304, fields[1:], None))
+        else:
+            exchange.respond(ResponseHead.make(200, fields, len(body)), body)
 
 
 def describer(config: StaticConfig, builds: Builds) -> Describe:

@@ -20,11 +20,6 @@ routes:
         - {files: "*.html", control: no-cache}
         - {files: "js/*", max_age: 365d, immutable: true}
 """
-# What REDbot warns of and why it stays.
-ALLOWED = {
-    # Only requests with Authorization are another matter by it (RFC 9111 section 3.5).
-    "STORE_PUBLIC_UNNECESSARY",
-}
 # That the checks were made, and what came of them.
 CHECKED = {"INM_304", "IMS_304", "RANGE_CORRECT"}
 PROVEN = {
@@ -61,14 +56,9 @@ def notes(site):
 
 @pytest.mark.parametrize("path", PROVEN)
 def test_redbot_finds_nothing_wrong(notes, path):
-    wrong = [note for note in notes[path] if note[1] in ("warning", "bad") and note[2] not in ALLOWED]
+    wrong = [note for note in notes[path] if note[1] in ("warning", "bad")]
     assert wrong == []
     assert names(notes[path]) >= PROVEN[path]
-
-
-def test_what_is_allowed_is_still_said(notes):
-    """A reason for what nobody says any more would hide what is said next."""
-    assert set.union(*map(names, notes.values())) >= ALLOWED
 
 
 def names(notes):

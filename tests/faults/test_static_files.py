@@ -210,4 +210,4 @@ routes:
     answer = client.getresponse()
     answer.read()
     client.close()
-    assert answer.getheader("Cache-Control") == "public, max-age=31536000, immutable"
+    assert answer.getheader("Cache-Control") == "max-age=31536000, immutable"

@@ -6,7 +6,7 @@ from proxy.config.static_rules import CacheRule
 from proxy.handlers.cache_rules import CacheRules
 
 HASHED = b"assets/app.0123456789ab.js"
-MINUTE = ((b"Cache-Control", b"public, max-age=60"), (b"Expires", b"+60"))
+MINUTE = ((b"Cache-Control", b"max-age=60"), (b"Expires", b"+60"))
 
 
 def control(name, *rules, max_age=None, manifest=()):
@@ -15,10 +15,10 @@ def control(name, *rules, max_age=None, manifest=()):
 
 
 @pytest.mark.parametrize("rule, fields", [
-    ({"max_age": 3600.9}, ((b"Cache-Control", b"public, max-age=3600"), (b"Expires", b"+3600"))),
-    ({"max_age": 0}, ((b"Cache-Control", b"public, max-age=0"), (b"Expires", b"+0"))),
+    ({"max_age": 3600.9}, ((b"Cache-Control", b"max-age=3600"), (b"Expires", b"+3600"))),
+    ({"max_age": 0}, ((b"Cache-Control", b"max-age=0"), (b"Expires", b"+0"))),
     ({"max_age": 60, "immutable": True},
-     ((b"Cache-Control", b"public, max-age=60, immutable"), (b"Expires", b"+60"))),
+     ((b"Cache-Control", b"max-age=60, immutable"), (b"Expires", b"+60"))),
     ({"control": "no-cache"}, ((b"Cache-Control", b"no-cache"),)),
     ({"control": "private, max-age=60"}, ((b"Cache-Control", b"private, max-age=60"),)),
 ])
@@ -42,7 +42,7 @@ def test_then_the_manifest_then_the_route():
             for name in (b"a.html", HASHED, b"b.js")}
     assert told == {
         b"a.html": ((b"Cache-Control", b"no-cache"),),
-        HASHED: ((b"Cache-Control", b"public, max-age=31536000, immutable"), (b"Expires", b"+31536000")),
+        HASHED: ((b"Cache-Control", b"max-age=31536000, immutable"), (b"Expires", b"+31536000")),
         b"b.js": MINUTE,
     }
 

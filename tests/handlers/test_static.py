@@ -15,7 +15,7 @@ def test_file_is_answered_with_what_a_client_needs(site):
     assert answer.field(b"content-length") == b"7"
     assert answer.field(b"last-modified") == b"Sun, 06 Nov 1994 08:49:37 GMT"
     assert answer.field(b"etag") == b'"%x-7"' % 784111777_123456789
-    assert answer.field(b"cache-control") == b"public, max-age=3600"
+    assert answer.field(b"cache-control") == b"max-age=3600"
     assert answer.field(b"accept-ranges") == b"bytes"
     assert answer.field(b"x-content-type-options") == b"nosniff"
 
@@ -26,7 +26,7 @@ def test_cache_control_is_left_out_without_max_age(site):
 
 def test_max_age_of_zero_is_said(site):
     answer = ask(make_static(site, max_age="0s"), b"/css/a.css")
-    assert answer.field(b"cache-control") == b"public, max-age=0"
+    assert answer.field(b"cache-control") == b"max-age=0"
 
 
 def test_head_has_the_fields_of_get_and_no_body(site):
@@ -146,7 +146,7 @@ def test_conditional_request_is_304_from_disk_and_from_memory(site):
         answer = ask(static, b"/css/a.css", [(b"If-None-Match", etag)])
         assert (answer.status, answer.body) == (304, b"")
         assert answer.field(b"etag") == etag
-        assert answer.field(b"cache-control") == b"public, max-age=60"
+        assert answer.field(b"cache-control") == b"max-age=60"
         assert answer.field(b"content-length") is None
         assert answer.field(b"content-type") is None
 
