@@ -122,6 +122,13 @@ def test_a_weight_alone_is_a_change(name):
     assert name.shares_at(80)["10.0.0.1:2"] == (0, 150)
 
 
+def test_what_was_said_of_addresses_that_are_gone_is_forgotten(name):
+    for port in range(1, 100):
+        name.take(service_of(**{f"p{port}": 1, f"p{port + 1}": 2}), port)
+    assert {*name.shares_at(80)} == {"10.0.0.1:99", "10.0.0.1:100"}
+    assert len(name._records) == 2
+
+
 def test_what_stays_because_it_is_not_known_keeps_its_share(name):
     records = {("10.0.0.1", 1): Srv(0, Fraction(1)), ("2001:db8::1", 1): Srv(0, Fraction(3))}
     name.take(Answer(frozenset(records), 60, records=records), 1)

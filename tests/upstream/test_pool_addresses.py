@@ -1,8 +1,11 @@
 """The addresses of a name come and go while exchanges are under way."""
 
+import gc
+
 import pytest
 
-from proxy.upstream.endpoint import Order
+from proxy.balancing import STRATEGIES, make_strategy
+from proxy.upstream.endpoint import Endpoint, Order
 from proxy.upstream.queue import Queue
 from proxy.upstream.sticky import Sticky
 from tests.fakes import FakeExchange
@@ -113,6 +116,24 @@ def test_a_cookie_leads_to_an_address_as_long_as_it_is_there():
     assert {s.pool.pick(exchange, ()) for _ in range(9)} == {one}
     s.pool.addresses_told("a:1", TWO[1:])
     assert s.pool.pick(exchange, ()) is other
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_of_addresses_that_are_gone_nothing_is_kept(strategy):
+    s = Setting(count=1, most=2, slow_start=9.0, sticky=Sticky("lb", "secret", "web"))
+    s.pool.strategy = make_strategy(strategy, "client")
+    s.pool._choose = s.pool.strategy.pick
+    for number in range(50):
+        s.pool.addresses_told("a:1", [f"10.9.9.{number}:80", f"10.9.9.{number + 1}:80"])
+        endpoint = s.enter()
+        s.pool.failed(endpoint, "reset")
+        s.pool.connect_failed(endpoint, "refused")
+        s.pool.leave(endpoint)
+        s.loop.now += 0.5
+        s.pool._tick(s.loop.now)
+    gc.collect()
+    alive = {one.name for one in gc.get_objects() if isinstance(one, Endpoint)}
+    assert {name for name in alive if name.startswith("10.9.9.")} == {"10.9.9.49:80", "10.9.9.50:80"}
 
 
 # Shares of SRV records.
