@@ -1,8 +1,7 @@
 """Consistent hash: a key stays on its endpoint as long as that has room (bounded load).
 
-Keys fall into slots, and endpoints bid for slots (see `rendezvous`): a million paths cost no more
-memory than 16384, and a slot is bid for once. If an endpoint comes or leaves, only keys that it
-gets or had move.
+Keys fall into slots, and endpoints bid for slots (see `rendezvous`). If an endpoint comes or leaves, only
+keys that it gets or had move.
 
 An endpoint takes at most 1.25 times its weighted share of what is in flight, rounded up
 (Mirrokni, Thorup and Zadimoghaddam 2018), but always `FREE`; above that the next in the key's order
@@ -14,13 +13,11 @@ world asks for spreads over as many endpoints as it needs. What is in flight is 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from zlib import crc32
 
 from proxy.balancing.keys import client_key, key_reader
-from proxy.balancing.rendezvous import Bidder, bidders_of, ranking, winner
+from proxy.balancing.rendezvous import SLOTS, Bidder, bidders_of, name_of, ranking, slot_of, winner
 from proxy.balancing.strategy import Candidate, Request
 
-SLOTS = 1 << 14  # with 10 endpoints a share is true to 2.4 %, with 100 to 8 %
 MOST_RANKED = 1 << 17  # endpoints in remembered rankings, 1 MB
 FREE = 4      # exchanges in flight that any endpoint has room for: a quiet pool has nothing to spread
 COUNTED = 16  # endpoints whose load a pick may look at, on average
@@ -54,12 +51,12 @@ class ConsistentHash:
         self._due = 0
 
     def pick(self, exchange: Request, tried: Collection[Candidate]) -> Candidate | None:
-        slot = crc32(self._read(exchange) or client_key(exchange)) % SLOTS
+        slot = slot_of(self._read(exchange) or client_key(exchange))
         if tried:
             return with_room([endpoint for endpoint in self._ranking(slot) if endpoint not in tried])
         endpoint = self._first[slot]
         if endpoint is None:
-            endpoint = self._first[slot] = winner(_name_of(slot), self._bidders)
+            endpoint = self._first[slot] = winner(name_of(slot), self._bidders)
             if endpoint is None:
                 return None
         if self._due:
@@ -95,7 +92,7 @@ class ConsistentHash:
         if ranked is None:
             if (len(self._rankings) + 1) * len(self._bidders) > MOST_RANKED:
                 self._rankings.clear()
-            ranked = self._rankings[slot] = ranking(_name_of(slot), self._bidders)
+            ranked = self._rankings[slot] = ranking(name_of(slot), self._bidders)
         return ranked
 
 
@@ -119,7 +116,3 @@ def with_room(ranked: Sequence[Candidate]) -> Candidate | None:
         if endpoint.in_flight < FREE or endpoint.in_flight * weights < room * endpoint.weight:
             return endpoint
     return None
-
-
-def _name_of(slot: int) -> bytes:
-    return b"%d" % slot

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.balancing import consistent_hash
-from proxy.balancing.consistent_hash import FREE, SLOTS, ConsistentHash
+from proxy.balancing.consistent_hash import FREE, ConsistentHash
+from proxy.balancing.rendezvous import SLOTS
 from tests.balancing.fakes import WEIGHTS, FakeEndpoint, FakeExchange, FakeTarget, endpoints_of
 
 PAGES = [FakeExchange(target=FakeTarget(b"/page/%d" % number)) for number in range(4000)]
