@@ -21,6 +21,12 @@ _DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 # What O_NOFOLLOW says about a link: on Linux, with O_DIRECTORY, and on FreeBSD.
 _MAY_BE_LINK = frozenset((errno.ELOOP, errno.ENOTDIR, errno.EMLINK))
 
+# What an error of `Root.open` means.
+MISSING = frozenset((
+    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG,
+    errno.EILSEQ, errno.ENXIO, errno.ENODEV))  # the last two: a socket, a device without a driver
+FORBIDDEN = frozenset((errno.EACCES, errno.EPERM))
+
 
 class OpenFile:
     """A regular file's descriptor, its status, and the path to look at it again. Close it."""

@@ -143,3 +143,11 @@ class Representation(Form):
         [(start, end)] = parts
         span = (b"Content-Range", b"bytes %d-%d/%d" % (start, end - 1, self.size))
         return ResponseHead.make(206, [*self._about, span], end - start), ((start, end),)
+
+
+def taken(body: bytes, pieces: Pieces) -> bytes:
+    """The pieces of a form whose octets are here."""
+    if len(pieces) == 1 and not isinstance(pieces[0], bytes):
+        [(start, end)] = pieces
+        return body[start:end]
+    return b"".join(piece if isinstance(piece, bytes) else body[piece[0]:piece[1]] for piece in pieces)

@@ -7,7 +7,6 @@ that its file is there costs nothing more: the exchange ignores what comes after
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 import os
@@ -15,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from proxy.compression.media import COMPRESSIBLE, Media
-from proxy.handlers.beneath import OpenFile, Root
+from proxy.handlers.beneath import FORBIDDEN, MISSING, OpenFile, Root
 from proxy.handlers.builds import Builds
 from proxy.handlers.cache_rules import CacheRules
 from proxy.handlers.conditions import precondition
@@ -25,7 +24,7 @@ from proxy.handlers.listing import Listing, Order, listing_json, order_of, wants
 from proxy.handlers.listing_page import POLICY, listing_page
 from proxy.handlers.mime import content_type, extension_of, is_known
 from proxy.handlers.names import Names, is_doubtful
-from proxy.handlers.representation import Fields, Pieces, Representation, etag_of
+from proxy.handlers.representation import Fields, Pieces, Representation, etag_of, taken
 from proxy.handlers.static_cache import Entry, Shelf
 from proxy.handlers.urls import encode_path, escape
 from proxy.http.exchange import Exchange, respond
@@ -45,10 +44,6 @@ _OF_LISTING: Fields = (
     (b"Cache-Control", b"no-cache"), (b"Vary", b"Accept"), (b"X-Content-Type-Options", b"nosniff"),
     (b"Content-Security-Policy", POLICY))
 NOT_ALLOWED = error_page(405, [(b"Allow", b"GET, HEAD")])
-_MISSING = frozenset((
-    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG,
-    errno.EILSEQ, errno.ENXIO, errno.ENODEV))  # the last two: a socket, a device without a driver
-_FORBIDDEN = frozenset((errno.EACCES, errno.EPERM))
 
 
 class Place:
@@ -222,7 +217,7 @@ class Visit:
             entry.remember(exchange.headers.accepts, form)
         head, pieces = form.choose(exchange)
         if form.in_memory:
-            exchange.respond(head, _taken(form.body, pieces))
+            exchange.respond(head, taken(form.body, pieces))
         elif not pieces or exchange.method == b"HEAD":
             exchange.respond(head)
         else:
@@ -272,11 +267,11 @@ class Visit:
         exchange, place = self._exchange, self._place
         if isinstance(error, IsADirectoryError) and not self._path.endswith(b"/"):
             self._add_slash()
-        elif error.errno in _MISSING:
+        elif error.errno in MISSING:
             self._missing()
         else:
             place.unreadable.warn("static: %r: %s", self._path, error.strerror)
-            if error.errno not in _FORBIDDEN:
+            if error.errno not in FORBIDDEN:
                 exchange.refuse(500)
             elif place.denied == 403:
                 exchange.refuse(403)
@@ -361,13 +356,6 @@ def describer(config: StaticConfig, builds: Builds) -> Describe:
         return ((b"Content-Type", kind), *cache.fields_for(name)), compressible.has(kind)
 
     return describe
-
-
-def _taken(body: bytes, pieces: Pieces) -> bytes:
-    if len(pieces) == 1 and not isinstance(pieces[0], bytes):
-        [(start, end)] = pieces
-        return body[start:end]
-    return b"".join(piece if isinstance(piece, bytes) else body[piece[0]:piece[1]] for piece in pieces)
 
 
 def _below(prefix: bytes, name: str | None) -> bytes | None:
