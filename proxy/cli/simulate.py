@@ -34,7 +34,8 @@ A fault's time is @5s-8s, @5s- to the end, or nothing for all the time. Every op
 
 It shows what a strategy does by itself: retries, ejection, slow start, queues and sticky clients
 are the pool's and are left out. An endpoint that is down is known to be down at once; when all are
-full (max_connections) a request fails. Without such a limit `first` uses the first one alone.
+full (max_connections), backups too, a request fails. Without such a limit `first` uses the first one
+alone.
 """
 
 

@@ -123,7 +123,7 @@ class _Run:
         return Outcome(self._took, self._where, [endpoint.longest for endpoint in self._endpoints])
 
     def _arrive(self, now: float, number: int) -> None:
-        endpoint = self._strategy.pick(self._load.requests[number], self._full)
+        endpoint = self._strategy.pick(self._load.requests[number], self._full) or self._last_resort()
         if endpoint is None:
             return
         assert isinstance(endpoint, SimulatedEndpoint)
@@ -138,6 +138,11 @@ class _Run:
         waiting = endpoint.waiting
         waiting.append(number)
         endpoint.longest = max(endpoint.longest, len(waiting))
+
+    def _last_resort(self) -> SimulatedEndpoint | None:
+        """Whom the pool takes where all of the first priority are full: one of a later priority."""
+        left = [endpoint for endpoint in self._endpoints if endpoint.up and endpoint not in self._full]
+        return min(left, key=_last_to_try, default=None)
 
     def _start(self, now: float, number: int, endpoint: SimulatedEndpoint) -> None:
         end = now + self._load.works[number] * endpoint.stretch
@@ -176,3 +181,7 @@ class _Run:
         up = [endpoint for endpoint in self._endpoints if endpoint.up]
         first = min((endpoint.priority for endpoint in up), default=0)
         self._strategy.rebuild([endpoint for endpoint in up if endpoint.priority == first])
+
+
+def _last_to_try(endpoint: SimulatedEndpoint) -> tuple[int, float]:
+    return endpoint.priority, endpoint.in_flight / endpoint.weight

@@ -85,6 +85,15 @@ def test_those_of_a_lower_priority_stand_in():
     assert script.told == [["a"], ["c"], ["a"]]
 
 
+def test_they_stand_in_for_full_ones_too():
+    """As in the pool; the least busy of them first, and if all are full the request fails."""
+    scenario = Scenario((
+        Member("a", max_connections=1), Member("b", priority=1, max_connections=1),
+        Member("c", priority=1, weight=2, max_connections=2), Member("d", priority=2, max_connections=1)))
+    outcome = run(scenario, load_of([0.0, 0.1, 0.2, 0.3, 0.4, 0.5], [9.0] * 6), Script("a", *[None] * 5))
+    assert outcome.where == [0, 1, 2, 2, 3, NOWHERE]
+
+
 def test_full_ones_are_among_the_tried():
     script = Script("a", "b", "a", "a")
     scenario = Scenario((Member("a", max_connections=1), Member("b")), faults=(down("a", 4, 5),))
