@@ -50,7 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb = next(plain_words(words), IMPLIED)
     if verb not in VERBS:
         parser.error(unknown_verb(verb))
-    arguments = parser.parse_args(words)
+    arguments, unknown = parser.parse_known_args(words)
+    if unknown:
+        parser.error(f"{verb} does not know {unknown[0]!r}; what it knows: {PROGRAM} {verb} --help")
     try:
         status = int(VERBS[arguments.verb].main(arguments))
         sys.stdout.flush()

@@ -148,6 +148,15 @@ def test_a_misspelt_verb(call):
     assert err.endswith("error: no verb 'chek'; did you mean 'check'?\n")
 
 
+@pytest.mark.parametrize("line, verb, word", [
+    ("simulate --endpoints 3 --slower a=2x", "simulate", "--slower"), ("check all", "check", "all"),
+    ("--verbose", "run", "--verbose")])
+def test_a_word_that_a_verb_does_not_know(call, line, verb, word):
+    status, out, err = call(*line.split())
+    assert (status, out) == (2, "")
+    assert f"{verb} does not know '{word}'; what it knows: python -m proxy {verb} --help" in err
+
+
 def test_a_file_where_a_verb_should_be(call, folder):
     (folder / "my.yaml").write_text(GOOD)
     assert "to run with that file: python -m proxy -c my.yaml" in call("my.yaml")[2]
