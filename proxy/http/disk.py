@@ -4,8 +4,7 @@ The page cache is asked first, without waiting (RWF_NOWAIT): what it has is read
 nearly always, and costs no thread. Not every file system can tell (FUSE, NFS, overlay and tmpfs cannot),
 and none can for an open or a stat. There the time that such calls took decides, see `Tempo`.
 
-For handlers: `read_small` for a file that goes into memory; `is_cached` for who has a way of its own to
-go to a thread; `Tempo.do` for looking files up; `POOL`, the threads.
+`read` is for octets of an open file, `Tempo.do` for what cannot be asked, `later` for what is long anyhow.
 """
 
 from __future__ import annotations
@@ -24,8 +23,10 @@ T = TypeVar("T")
 LONG = 0.005          # seconds: others may not wait longer than that for one read
 QUICK_AT_FIRST = 16   # quick calls in a row until the loop makes them itself
 QUICK_AT_MOST = 65536
+WARY_AT_FIRST = 5.0   # seconds; 10 from the first mistake on
+WARY_AT_MOST = 600.0
 STRIDE = 256 * 1024   # the cache is asked at these steps; it drops and reads ahead some 128 KiB at a time
-THREADS = 8           # so many slow reads at a time; others wait for their turn, the loop does not
+THREADS = 32          # as nginx's pool; made as they are needed. What waits for one holds up no loop
 _NOWAIT = getattr(os, "RWF_NOWAIT", 0)
 _CANNOT_TELL = frozenset((errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS))
 
@@ -36,31 +37,36 @@ _probe = bytearray(1)
 class Tempo:
     """Whether calls of one kind may be made on the loop: those that cannot be asked beforehand.
 
-    One that took long sends those behind it to a thread, until enough in a row were quick; twice as many
-    each time that this trust was mistaken. So a disk that is always slow stalls the loop once at most, and
-    one that is slow now and then ever more seldom.
+    One that took long sends those behind it to a thread, for some seconds and until enough in a row were
+    quick; both are doubled each time that this trust was mistaken. So a disk that is always slow stalls the
+    loop once at most, and one that is slow now and then ever more seldom.
 
     Args:
         trusted: make the first calls on the loop.
     """
 
-    __slots__ = ("_needed", "_quick")
+    __slots__ = ("_needed", "_quick", "_until", "_wary")
 
     def __init__(self, *, trusted: bool) -> None:
         self._needed = 0 if trusted else QUICK_AT_FIRST
         self._quick = 0
+        self._wary = WARY_AT_FIRST
+        self._until = 0.0
 
     @property
     def slow(self) -> bool:
-        return self._quick < self._needed
+        return self._quick < self._needed or monotonic() < self._until
 
     def took(self, seconds: float) -> None:
         if seconds <= LONG:
             self._quick += 1
             return
+        now = monotonic()
         if not self.slow:
             self._needed = min(max(2 * self._needed, QUICK_AT_FIRST), QUICK_AT_MOST)
+            self._wary = min(2 * self._wary, WARY_AT_MOST)
         self._quick = 0
+        self._until = now + self._wary
 
     def do(self, loop: asyncio.AbstractEventLoop, work: Callable[[], T],
            done: Callable[[asyncio.Future[T]], None]) -> T | None:
@@ -111,15 +117,6 @@ def tempo_of(fd: int) -> Tempo:
     if tempo is None:
         tempo = _tempos[device] = Tempo(trusted=False)
     return tempo
-
-
-def read_small(loop: asyncio.AbstractEventLoop, fd: int, size: int,
-               done: Callable[[asyncio.Future[bytes]], None]) -> bytes | None:
-    """A whole small file, `size` octets of it: now if that does not wait; else None, and `done` comes later.
-
-    Fewer octets than asked for mean that it was cut short. Keep the descriptor open until then, and close it.
-    """
-    return read(loop, fd, 0, size, partial(os.pread, fd, size, 0), done)
 
 
 def is_cached(fd: int, start: int, end: int) -> bool | None:

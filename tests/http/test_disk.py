@@ -6,7 +6,18 @@ import threading
 import pytest
 
 from proxy.http import disk
-from proxy.http.disk import LONG, QUICK_AT_FIRST, STRIDE, Tempo, is_cached, read, read_small
+from proxy.http.disk import (
+    LONG,
+    QUICK_AT_FIRST,
+    QUICK_AT_MOST,
+    STRIDE,
+    WARY_AT_FIRST,
+    WARY_AT_MOST,
+    Tempo,
+    is_cached,
+    read,
+)
+from tests.fakes import FakeClock
 
 CONTENT = os.urandom(100)
 
@@ -154,69 +165,77 @@ async def test_each_device_has_its_own_tempo(cache, file, monkeypatch):
     os.close(other)
 
 
-@pytest.mark.parametrize("held", [{0, 99}, set(), errno.EOPNOTSUPP])
-async def test_a_small_file(cache, file, held):
-    cache(held)
-    loop = asyncio.get_running_loop()
-    assert await result_of(lambda done: read_small(loop, file, 100, done)) == CONTENT
-
-
-async def test_a_small_file_that_was_cut_short(file):
-    loop = asyncio.get_running_loop()
-    assert await result_of(lambda done: read_small(loop, file, 200, done)) == CONTENT
-
-
 # The tempo.
 
 
-def ready(tempo):
-    """How many quick calls it takes until the loop makes them itself."""
-    count = 0
-    while tempo.slow:
+@pytest.fixture
+def clock(monkeypatch):
+    clock = FakeClock()
+    monkeypatch.setattr(disk, "monotonic", clock)
+    return clock
+
+
+def trust(tempo, clock):
+    """How many quick calls, and then how many seconds it takes until the loop makes them itself."""
+    count = seconds = 0
+    while tempo._quick < tempo._needed:
+        assert tempo.slow
         tempo.took(LONG)
         count += 1
-    return count
+    while tempo.slow:
+        clock.advance(1)
+        seconds += 1
+    return count, seconds
 
 
-def test_trust_is_won_and_lost():
+def test_trust_is_won_and_lost(clock):
     tempo = Tempo(trusted=False)
-    assert tempo.slow
-    assert ready(tempo) == QUICK_AT_FIRST
+    assert trust(tempo, clock) == (QUICK_AT_FIRST, 0)
     for doubled in (2, 4, 8):
         tempo.took(LONG * 1.1)
-        assert ready(tempo) == doubled * QUICK_AT_FIRST
+        assert trust(tempo, clock) == (doubled * QUICK_AT_FIRST, doubled * WARY_AT_FIRST)
 
 
-def test_quick_calls_count_in_a_row():
+def test_quick_calls_count_in_a_row(clock):
     tempo = Tempo(trusted=False)
     for _ in range(5):
         tempo.took(LONG)
     tempo.took(1.0)
-    assert ready(tempo) == QUICK_AT_FIRST  # not twice as many: it was not trusted
+    assert trust(tempo, clock) == (QUICK_AT_FIRST, WARY_AT_FIRST)  # not twice: it was not trusted
 
 
-def test_trust_at_first():
+def test_seconds_count_from_the_last_slow_call(clock):
+    tempo = Tempo(trusted=True)
+    tempo.took(1.0)
+    clock.advance(WARY_AT_FIRST)
+    tempo.took(1.0)
+    assert trust(tempo, clock) == (QUICK_AT_FIRST, 2 * WARY_AT_FIRST)
+
+
+def test_trust_at_first(clock):
     tempo = Tempo(trusted=True)
     assert not tempo.slow
     tempo.took(1.0)
-    assert ready(tempo) == QUICK_AT_FIRST
+    assert tempo.slow
 
 
-def test_distrust_has_an_end():
+def test_distrust_has_an_end(clock):
     tempo = Tempo(trusted=True)
-    for _ in range(40):
+    for _ in range(20):
         tempo.took(1.0)
-        ready(tempo)
+        trust(tempo, clock)
     tempo.took(1.0)
-    assert ready(tempo) == disk.QUICK_AT_MOST
+    assert trust(tempo, clock) == (QUICK_AT_MOST, WARY_AT_MOST)
 
 
-async def test_calls_that_take_long_go_to_a_thread(monkeypatch):
-    times = iter([0.0, 1.0, 2.0, 2.0])
-    monkeypatch.setattr(disk, "monotonic", lambda: next(times))
+async def test_calls_that_take_long_go_to_a_thread(clock):
+    def broken():
+        clock.advance(1)
+        raise OSError(errno.EIO, "broken")
+
     tempo = Tempo(trusted=True)
-    work = Work(OSError(errno.EIO, "broken"))
     with pytest.raises(OSError, match="broken"):  # its time counts all the same
-        tempo.do(asyncio.get_running_loop(), work, print)
+        tempo.do(asyncio.get_running_loop(), broken, print)
+    work = Work()
     assert await result_of(lambda done: tempo.do(asyncio.get_running_loop(), work, done)) == "done"
-    assert work.here == [True, False]
+    assert work.here == [False]
