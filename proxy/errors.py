@@ -7,6 +7,9 @@ response has begun, a visible cut. Nothing in a message here is ever shown to a 
 
 from __future__ import annotations
 
+import os
+import socket
+
 
 class RequestError(Exception):
     """A request that is refused.
@@ -43,3 +46,10 @@ class UpstreamError(Exception):
         self.status = status
         self.unsent = unsent
         self.ours = ours
+
+
+def in_words(error: OSError) -> str:
+    """What an operator wants to know of it, without the number and the call that failed."""
+    if isinstance(error, socket.gaierror):
+        return f"name not found: {error.strerror}"
+    return os.strerror(error.errno).lower() if error.errno else str(error)

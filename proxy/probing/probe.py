@@ -12,7 +12,6 @@ import asyncio
 import errno
 import os
 import re
-import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
@@ -36,6 +35,8 @@ from yarl import URL
 
 from proxy.config.address import Address
 from proxy.config.pool_schema import HealthCheck
+from proxy.config.wording import quoted
+from proxy.errors import in_words
 
 USER_AGENT = "health-check"
 MOST_BODY = 65536  # octets that are read: a page's end is no news, and a download must not keep us
@@ -85,11 +86,11 @@ async def probe(attempt: Attempt, seconds: float) -> Outcome:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             raise CannotProbe(os.strerror(error.errno)) from None
-        return Outcome(False, in_words(error)[:200])
+        return Outcome(False, reason_of(error)[:200])
     return Outcome(found.good, f"{found.what} in {(clock() - began) * 1000:.0f} ms{found.but}")
 
 
-def in_words(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """What an operator wants to know of a failure."""
     match error:
         case ServerDisconnectedError():
@@ -97,17 +98,19 @@ def in_words(error: Exception) -> str:
         case ClientPayloadError():
             return "response cut short"
         case ClientResponseError():
-            return f"not HTTP: {error.message.splitlines()[0] if error.message else error.status}"
+            # In aiohttp's message the octets have a line to themselves, and a mark below them.
+            lines = [line.strip(" ^") for line in error.message.splitlines()]
+            return f"not HTTP: {' '.join(filter(None, lines)) or error.status}"
         case ClientConnectorError():
-            return in_words(error.os_error)
-        case socket.gaierror():
-            return f"name not found: {error.strerror}"
+            return reason_of(error.os_error)
+        case ssl.SSLError(reason="WRONG_VERSION_NUMBER"):
+            return "no TLS: it answers without"
         case ssl.SSLError():
             return f"no TLS: {error.reason or error}"
-        case OSError() if error.errno:
-            return os.strerror(error.errno).lower()
-        case ConnectionResetError():  # uvloop's, while a TLS handshake runs
+        case ConnectionResetError(errno=None):  # uvloop's, while a TLS handshake runs
             return os.strerror(errno.ECONNRESET).lower()
+        case OSError(errno=int()):
+            return in_words(error)
     return f"{type(error).__name__}: {error}"
 
 
@@ -123,6 +126,7 @@ class HttpAttempt:
         host = check.host or authority
         self._headers = CIMultiDict(
             {"Host": host, "X-Forwarded-Proto": check.proto, "User-Agent": USER_AGENT} | check.headers)
+        self._by_address = check.host is None
         self._name = name_of(host) if check.tls else None
         self._statuses = check.status
         self._body = check.body
@@ -141,11 +145,23 @@ class HttpAttempt:
         ):
             body = await beginning(response.content)
         what = f"HTTP {response.status}"
-        if not any(first <= response.status <= last for first, last in self._statuses):
-            return Found(False, what)
+        if not self._expects(response.status):
+            return Found(False, what, self._hint(response.status))
         if self._pattern is not None and not self._pattern.search(body.decode(errors="replace")):
-            return Found(False, what, f", but its body lacks {self._body}")
+            return Found(False, what, f", but its body lacks {quoted(str(self._body))}")
         return Found(True, what)
+
+    def _expects(self, status: int) -> bool:
+        return any(first <= status <= last for first, last in self._statuses)
+
+    def _hint(self, status: int) -> str:
+        """Where the configuration may be meant otherwise."""
+        if status < 400:
+            wanted = (f"{first}-{last}" if last > first else str(first) for first, last in self._statuses)
+            return f", but status wants {', '.join(wanted)}"
+        if status == 400 and self._by_address:  # Django's answer to who is not in ALLOWED_HOSTS
+            return f" (asked for the host {self._headers['Host']}; host says another)"
+        return ""
 
     def _connector(self) -> BaseConnector:
         """A fresh one, so a fresh connection; names are looked up as for clients' requests, by the system."""

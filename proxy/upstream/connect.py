@@ -9,7 +9,7 @@ import socket
 from functools import partial
 from typing import TYPE_CHECKING
 
-from proxy.errors import UpstreamError
+from proxy.errors import UpstreamError, in_words
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.h1 import UpstreamConnection
 
@@ -33,10 +33,12 @@ async def connect(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
             return await _open(pool, endpoint)
     except TimeoutError:
         raise UpstreamError("connect", "no connection in time", status=504, unsent=True) from None
-    except (OSError, UnicodeError) as error:  # the latter: a name that cannot be looked up at all
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
-            raise UpstreamError("connect", str(error), status=503, unsent=True, ours=True) from None
+    except UnicodeError as error:  # a name that cannot be looked up at all
         raise UpstreamError("connect", str(error), unsent=True) from None
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise UpstreamError("connect", in_words(error), status=503, unsent=True, ours=True) from None
+        raise UpstreamError("connect", in_words(error), unsent=True) from None
 
 
 async def _open(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:

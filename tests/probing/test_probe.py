@@ -12,7 +12,6 @@ import pytest
 
 from proxy.config.address import Address
 from proxy.config.pool_schema import HealthCheck
-from proxy.probing import probe as module
 from proxy.probing.probe import CannotProbe, make_attempt, probe
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nall ok"
@@ -146,7 +145,26 @@ async def test_no_redirect_is_followed_and_no_cookie_kept():
 async def test_the_body_decides(body, good):
     result, why = await outcome_of(OK, body=body)
     assert result is good
-    assert good or why.endswith(f" ms, but its body lacks {body}")
+    assert good or why.endswith(f" ms, but its body lacks '{body}'")
+
+
+@pytest.mark.parametrize("number, wanted, hint", [
+    (302, [(200, 200), (204, 206)], ", but status wants 200, 204-206"), (500, [(200, 399)], ""),
+    (404, [(200, 200)], "")])
+async def test_a_status_that_others_take_for_a_good_one(number, wanted, hint):
+    good, why = await outcome_of(status(number), status=wanted)
+    assert not good
+    assert why.startswith(f"HTTP {number} in ")
+    assert why.endswith(f" ms{hint}")
+
+
+async def test_an_application_that_does_not_know_itself_by_its_address():
+    """Django, where ALLOWED_HOSTS has the site's name alone."""
+    async with Played(status(400)) as played:
+        _, why = await outcome(played.address)
+        assert why.endswith(f" ms (asked for the host {played.address}; host says another)")
+        _, why = await outcome(played.address, host="www.example.com")
+    assert why.endswith(" ms")
 
 
 async def test_only_the_beginning_of_a_body_is_read():
@@ -159,7 +177,7 @@ async def test_only_the_beginning_of_a_body_is_read():
 @pytest.mark.parametrize("answer, why", [
     (b"", "closed before a response"),
     (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nall", "response cut short"),
-    (b"SSH-2.0-OpenSSH_9.9\r\n\r\n", "not HTTP: "),
+    (b"SSH-2.0-OpenSSH_9.9\r\n\r\n", "not HTTP: Bad status line: "),
 ])
 async def test_answers_that_are_none(answer, why):
     async with Played(answer, stays=False) as played:
@@ -167,6 +185,7 @@ async def test_answers_that_are_none(answer, why):
     assert not result.good
     assert result.why.startswith(why)
     assert "\n" not in result.why
+    assert ("SSH-2.0-OpenSSH_9.9" in result.why) is (b"SSH" in answer)
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nall"])
@@ -186,7 +205,7 @@ async def test_nobody_is_there(kind, tmp_path):
 @pytest.mark.parametrize("kind", ["http", "tcp"])
 async def test_a_name_that_nobody_knows(kind, monkeypatch):
     async def unknown(*_, **__):
-        raise module.socket.gaierror(-2, "Name or service not known")
+        raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
     result = await outcome(Address("app.invalid", 80), type=kind)
@@ -236,7 +255,7 @@ async def test_tls_with_one_who_does_not_speak_it(kind):
     async with Played(b"HTTP/1.1 400 Bad Request\r\n\r\n", reads=False) as played:
         good, why = await outcome(played.address, type=kind, tls=True)
     assert not good
-    assert why.startswith("no TLS: ")
+    assert why == "no TLS: it answers without"
 
 
 async def test_no_proxy_of_the_environment_is_used(monkeypatch):

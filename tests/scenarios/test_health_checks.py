@@ -61,7 +61,7 @@ def secured(request, wire):
 @pytest.mark.parametrize("check, why", [
     ("{status: 200}", "HTTP 400 in "),
     ("{status: 200, host: www.example.com, proto: http}", "HTTP 301 in "),
-    ("{status: 200, host: www.example.com, body: bad}", r"HTTP 200 in \d+ ms, but its body lacks bad"),
+    ("{status: 200, host: www.example.com, body: bad}", r"HTTP 200 in \d+ ms, but its body lacks 'bad'"),
     ("{type: tcp, tls: true, timeout: 100ms}", "no "),
 ])
 def test_why_an_endpoint_is_down(stage, check, why):

@@ -83,11 +83,12 @@ async def test_a_unix_socket(tmp_path):
 
 async def test_refused():
     error = await failure(*REFUSING)
-    assert (error.status, error.ours) == (502, False)
+    assert (error.status, error.ours, error.reason) == (502, False, "connection refused")
 
 
 async def test_a_unix_socket_that_is_not_there(tmp_path):
-    assert (await failure(str(tmp_path / "s"), None)).status == 502
+    error = await failure(str(tmp_path / "s"), None)
+    assert (error.status, error.reason) == (502, "no such file or directory")
 
 
 async def test_the_next_address_of_a_name_is_tried(monkeypatch):
@@ -118,7 +119,8 @@ async def test_a_name_that_is_unknown(monkeypatch):
 
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(loop, "getaddrinfo", nothing)
-    assert (await failure("unknown.example", 80)).status == 502
+    error = await failure("unknown.example", 80)
+    assert (error.status, error.reason) == (502, "name not found: unknown")
 
 
 async def test_no_connection_in_time(monkeypatch):
