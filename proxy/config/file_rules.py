@@ -32,6 +32,8 @@ class AddressRule(Rule):
 
     def decode(self, value: object, folder: Path) -> Address:
         text = text_of(value, "an address (host:port, [::1]:port or unix:/path)")
+        if text.startswith("https://") and not self.listening:
+            raise ValueError(f"{shown(value)} is not an address; requests go there without TLS {FORMS}")
         if text.startswith("unix:") and len(text) > 5:
             text = f"unix:{absolute(text[5:], folder)}"
         try:

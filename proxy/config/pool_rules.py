@@ -128,7 +128,8 @@ def _pairs(item: object) -> list[tuple[int, int]]:
         match = _RANGE.fullmatch(part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
         if first > last:
-            raise ValueError(f"{shown(item)} is not a range of statuses {STATUS_FORMS}")
+            meant = f"; did you mean {part[0]}00-{part[0]}99?" if re.fullmatch("[1-5][xX]{2}", part) else ""
+            raise ValueError(f"{shown(item)} is not a range of statuses{meant} {STATUS_FORMS}")
         pairs.append((first, last))
     return pairs
 

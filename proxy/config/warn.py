@@ -14,14 +14,16 @@ from proxy.config.wording import key_path, quoted
 
 
 def warn(config: Config) -> Iterator[Finding]:
-    """Routes that never match, pools that nothing uses, codings and manifests that are not there."""
+    """Routes that never match, pools that nothing uses or whose checks mislead, and what is not there."""
     yield from _unreachable(config.routes)
     yield from _missing_codings(config.routes)
     yield from _missing_manifests(config.routes)
     used = {route.reverse_proxy for route in config.routes}
-    for name in config.pools:
+    for name, pool in config.pools.items():
         if name not in used:
             yield ("pools", name), "no route uses this pool"
+        if pool.health_check is not None and pool.health_check.tls:
+            yield ("pools", name, "health_check", "tls"), "requests go to endpoints without TLS all the same"
 
 
 def _missing_codings(routes: list[RouteConfig]) -> Iterator[Finding]:

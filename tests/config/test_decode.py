@@ -89,6 +89,7 @@ limits:
         ("pools: {web: {endpoints: [{}]}}", "address: is missing; host:port, [::1]:port or unix:/path."),
         ("pools: {web: {endpoints: [8001]}}", "8001 is not an address; did you mean 127.0.0.1:8001?"),
         ("pools: {web: {endpoints: [a:0]}}", "'a:0' has the port 0, which is out of range (1 to 65535)"),
+        ("pools: {web: {endpoints: ['https://a:443']}}", "is not an address; requests go there without TLS"),
         ("pools: {web: {endpoints: [null]}}", "endpoints[0]: an empty value is not an address"),
         ("pools: {web: {endpoints: [{address: a:1, weight: 0}]}}", "0 is out of range (1 to 1000)"),
         (
@@ -129,7 +130,7 @@ def test_what_is_wrong_with_a_value(errors_of, line, error):
         ("health_check: {headers: {host: a}}", "headers.host: 'host' has a key of its own: host"),
         ("health_check: {headers: {TE: a}}", "headers.TE: the proxy sets 'TE' itself; leave it out"),
         ('health_check: {headers: {X: "a\\nb"}}', "which a header cannot carry"),
-        ("health_check: {status: 2xx}", "status: '2xx' is not a range of statuses (200, 200-399 or 200,204"),
+        ("health_check: {status: 2xx}", "'2xx' is not a range of statuses; did you mean 200-299? (200, 200"),
         ("health_check: {status: 399-200}", "status: '399-200' is not a range of statuses"),
         ("health_check: {status: [200, 600]}", "status: 600 is not a range of statuses"),
         ("health_check: {status: [200, [204]]}", "status: a list is not a range of statuses"),

@@ -52,6 +52,13 @@ def test_pools_that_nothing_uses(read, good):
     assert warnings_of(config) == ("config.yaml:2:9: pools.spare: no route uses this pool",)
 
 
+def test_a_check_that_speaks_what_requests_do_not(read, good):
+    """An endpoint that wants TLS would be up, and answer nobody."""
+    config = read(good.replace("{web: {", "{web: {health_check: {tls: true}, "))
+    assert warnings_of(config) == (
+        "config.yaml:2:30: pools.web.health_check.tls: requests go to endpoints without TLS all the same",)
+
+
 def test_a_good_file_has_none(read, good):
     assert warnings_of(read(good)) == ()
 
