@@ -8,7 +8,7 @@ from pathlib import Path
 
 from proxy.config.http_rules import TOKEN
 from proxy.config.rules import Json, Rule, text_of
-from proxy.config.wording import shown
+from proxy.config.wording import quoted, shown
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,24 @@ class FilePath(Rule):
 
     def json(self) -> Json:
         return {"type": ["string", "null"], "pattern": "^[^/].*[^/]$|^[^/]$"}
+
+
+@dataclass(frozen=True)
+class UriPrefix(Rule):
+    """The begin of the URIs that an application gives to files: /protected/."""
+
+    def decode(self, value: object, folder: Path) -> str:
+        text = text_of(value, "a URI's begin (/protected/)")
+        names = text.strip("/").split("/") if text != "/" else []
+        if not text.startswith("/") or not text.endswith("/"):
+            meant = f"/{text.strip('/*')}/".replace("//", "/")
+            raise ValueError(f"{shown(value)} is not the begin of URIs; did you mean {quoted(meant)}?")
+        if {"", ".", ".."} & set(names) or re.search(r"[*?#%\s\\]", text):
+            raise ValueError(f"{shown(value)} is not the begin of URIs (/protected/), written plainly")
+        return text
+
+    def json(self) -> Json:
+        return {"type": "string", "pattern": "^/(.*/)?$"}
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from proxy.config.http_rules import (
     Status,
 )
 from proxy.config.model import LATER, Bool, Later, Model, Octets, Seconds, coded
+from proxy.config.name_rules import UriPrefix
 from proxy.config.pool_rules import HashKey, StrategyName
 from proxy.config.pool_schema import Ejection, HealthCheck, IdleConnections, Queue, Retry, Sticky
 from proxy.config.rules import Duration, OneOf, Size, Text, Whole, Workers
@@ -37,6 +38,7 @@ from proxy.config.static_schema import StaticConfig
 HANDLERS: Final = ("reverse_proxy", "static", "redirect", "respond")
 
 Required = Annotated[str | bool, Condition()]
+SendFiles = dict[Annotated[str, UriPrefix()], Annotated[Path, Folder()]]
 Cidr = Annotated[IPv4Network | IPv6Network, Network()]
 
 
@@ -255,6 +257,11 @@ class RouteConfig(Model):
     )
     buffer_response: Bool = Field(
         True, description="Whether a response is taken off the endpoint faster than the client reads it."
+    )
+    send_files: Annotated[SendFiles, Section()] = Field(
+        default_factory=dict,
+        description="Folders of files that the application has sent, by X-Accel-Redirect (a URI with this "
+        "begin) or X-Sendfile (a path): {/protected/: private}.",
     )
     compress: Annotated[CompressConfig | None, OnOff()] = Field(
         None,

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from proxy.errors import UpstreamError
 from proxy.handlers.hedge import Hedge, may_hedge
 from proxy.handlers.marking import marked
+from proxy.handlers.remainder import Remainder
 from proxy.handlers.request_head import request_head
 from proxy.handlers.retrying import IDEMPOTENT, Retrying, is_stale
 from proxy.http.body import Body
 from proxy.http.exchange import Exchange, respond
-from proxy.http.prepared import error_page
+from proxy.http.prepared import ResponseHead, error_page
 from proxy.tasks import spawn
-from proxy.upstream.answer import AnswerHead
+from proxy.upstream.answer import AnswerHead, FileWish
 from proxy.upstream.connect import connect
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.h1 import UpstreamConnection
@@ -164,7 +165,9 @@ class Forwarding(Retrying):
             if endpoint.most:
                 self._pool.freed(endpoint)  # now: the client's next request may begin inside `respond`
         plain = not head.names_endpoint and self._pool.sticky is None
-        exchange.respond(head if plain else marked(head, exchange, self._pool, endpoint), body)
+        shown = head if plain else marked(head, exchange, self._pool, endpoint)
+        if head.file_wish is None or not self._send_file(head.file_wish, shown):
+            exchange.respond(shown, body)
 
     def _is_refused(self, endpoint: Endpoint, head: AnswerHead) -> bool:
         """Note how the endpoint answered; whether another one is asked instead."""
@@ -203,10 +206,12 @@ class Forwarding(Retrying):
         exchange, endpoint = self.exchange, self._endpoint
         if endpoint is not None and self._is_refused(endpoint, head):
             return
-        self._relaying = True
-        stream = head.stream or not self._handler.keep_up
         plain = not head.names_endpoint and self._pool.sticky is None
-        exchange.start(head if plain else marked(head, exchange, self._pool, endpoint), data, stream=stream)
+        shown = head if plain else marked(head, exchange, self._pool, endpoint)
+        if head.file_wish is not None and self._send_file(head.file_wish, shown, chunked=head.chunked):
+            return
+        self._relaying = True
+        exchange.start(shown, data, stream=head.stream or not self._handler.keep_up)
 
     def answer_data(self, data: bytes) -> None:
         self.exchange.write(data)
@@ -219,6 +224,35 @@ class Forwarding(Retrying):
         if trailers and self._pool.disguise.sees(trailers):
             trailers = b""
         self.exchange.finish(trailers)
+
+    def _send_file(self, wish: FileWish, head: ResponseHead, *, chunked: bool = False) -> bool:
+        """Answer with the file that the application asks for, if its route has files."""
+        exchange, send_files = self.exchange, self._handler.send_files
+        if send_files is None:
+            self._handler.advise(exchange, wish)
+            return False
+        self._leave_body(chunked=chunked)
+        exchange.responder = None
+        send_files.answer(exchange, wish, head)
+        return True
+
+    def _leave_body(self, *, chunked: bool) -> None:
+        """Done with the endpoint, whose body is not wanted.
+
+        A length may be the file's: with `USE_X_SENDFILE` Flask announces that and sends nothing, so that the
+        connection is not to be waited for.
+        """
+        endpoint, connection = self._endpoint, self._connection
+        self._endpoint = self._connection = None
+        if endpoint is None or connection is None:
+            return
+        if endpoint.failures or endpoint.trial_from:
+            endpoint.works()
+        if chunked:
+            Remainder(self._pool, endpoint, connection)
+        else:
+            connection.discard()
+            self._pool.leave(endpoint)
 
     def answer_interim(self, head: AnswerHead) -> None:
         exchange = self.exchange

@@ -6,10 +6,16 @@ for as long as its connection is, so a slow client must not be what it waits for
 
 from __future__ import annotations
 
+import logging
+
 from proxy.errors import RequestError
 from proxy.handlers.forwarding import Forwarding
+from proxy.handlers.send_files import SendFiles
 from proxy.http.exchange import Exchange
+from proxy.upstream.answer import FileWish
 from proxy.upstream.pool import Pool
+
+log = logging.getLogger("proxy.handlers.reverse_proxy")
 
 
 class ReverseProxy:
@@ -20,16 +26,19 @@ class ReverseProxy:
         strip_prefix: what is taken off the path, without its final slash; b"" for nothing.
         collect: read the whole request body before an endpoint is picked.
         keep_up: take the answer off the endpoint at its own speed, whatever the client's.
+        send_files: of the files that the application names in place of a body; None: there are none.
     """
 
-    __slots__ = ("collect", "keep_up", "pool", "strip_prefix")
+    __slots__ = ("_advised", "collect", "keep_up", "pool", "send_files", "strip_prefix")
 
     def __init__(self, pool: Pool, *, strip_prefix: bytes = b"", collect: bool = True,
-                 keep_up: bool = True) -> None:
+                 keep_up: bool = True, send_files: SendFiles | None = None) -> None:
         self.pool = pool
         self.strip_prefix = strip_prefix
         self.collect = collect
         self.keep_up = keep_up
+        self.send_files = send_files
+        self._advised = False
 
     def handle(self, exchange: Exchange) -> None:
         if exchange.method == b"CONNECT":
@@ -56,3 +65,12 @@ class ReverseProxy:
             raise RequestError(400, "the path spells the route's prefix in another way", close=False)
         rest = path_query[len(self.strip_prefix):]
         return rest if rest.startswith(b"/") else b"/" + rest
+
+    def advise(self, exchange: Exchange, wish: FileWish) -> None:
+        """Say once what it takes to send files."""
+        if not self._advised:
+            self._advised = True
+            log.warning(
+                "%s %s asks by %s for a file to be sent, and %s has no send_files: it is answered without; "
+                "give the route send_files: {/protected/: folder}",
+                self.pool.name, exchange.endpoint, wish.field, exchange.route)

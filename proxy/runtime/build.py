@@ -14,6 +14,7 @@ from proxy.downstream.switch import Settings
 from proxy.handlers.redirect import Redirect
 from proxy.handlers.respond import Respond
 from proxy.handlers.reverse_proxy import ReverseProxy
+from proxy.handlers.send_files import SendFiles
 from proxy.handlers.static import Static
 from proxy.http.handler import Handler
 from proxy.observe.access_log import AccessLog
@@ -73,4 +74,5 @@ def _handler(route: RouteConfig, prefix: bytes, pools: Pools) -> Handler:
         return Respond(route.respond)
     return ReverseProxy(
         pools[route.reverse_proxy or ""], strip_prefix=prefix.rstrip(b"/") if route.strip_prefix else b"",
-        collect=route.buffer_request, keep_up=route.buffer_response)
+        collect=route.buffer_request, keep_up=route.buffer_response,
+        send_files=SendFiles(route.send_files) if route.send_files else None)

@@ -8,6 +8,7 @@ rewritten per exchange, because the right address is the one that the client ask
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from proxy.errors import RequestError, UpstreamError
 from proxy.http.prepared import ResponseHead
@@ -16,10 +17,28 @@ from proxy.wire.headers import LENGTH, TO_CLIENT, Field, split_fields
 from proxy.wire.status import has_body
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?")
-_SINGLETON = frozenset((b"content-length", b"transfer-encoding", b"content-type", b"location"))
+_SINGLETON = frozenset((
+    b"content-length", b"transfer-encoding", b"content-type", b"location", b"x-accel-redirect",
+    b"x-sendfile"))
 _TIMEOUT = re.compile(rb"(?i)\btimeout[ \t]*=[ \t]*([0-9]{1,6})\b")
 MOST_FIELDS = 200
 LARGEST_HEAD = 65536
+
+
+class FileWish(NamedTuple):
+    """A file that the endpoint wants to be sent in place of its body.
+
+    Attributes:
+        field: that says so.
+        value: a URI for `X-Accel-Redirect`, a path for `X-Sendfile`.
+    """
+
+    field: str
+    value: bytes
+
+    @property
+    def is_path(self) -> bool:
+        return self.field == "X-Sendfile"
 
 
 class AnswerHead(ResponseHead):
@@ -31,13 +50,15 @@ class AnswerHead(ResponseHead):
         keep_alive: seconds that it says it will keep the idle connection; 0 where it does not say.
         upgrade: the protocols of a 101, lower case.
         stream: pass each piece on at once (server-sent events, or `X-Accel-Buffering: no`).
+        file_wish: what shall be sent instead of the body; None mostly.
         names_endpoint: an endpoint's address stands in it; see `Disguise.rewrite`.
     """
 
-    __slots__ = ("chunked", "close", "keep_alive", "names_endpoint", "stream", "upgrade")
+    __slots__ = ("chunked", "close", "file_wish", "keep_alive", "names_endpoint", "stream", "upgrade")
 
     chunked: bool
     close: bool
+    file_wish: FileWish | None
     keep_alive: int
     names_endpoint: bool
     stream: bool
@@ -77,12 +98,21 @@ def _answer(first: bytes, old: bool, status: int, found: list[Field],
     head = AnswerHead(status, joined, length, dated=b"date" in fields and b"date" not in options)
     head.chunked = chunked
     head.close = b"close" in options or (old and b"keep-alive" not in options)
+    # A 206: of an application that looked at Range itself, as Flask's send_file does; it means the same file.
+    head.file_wish = _file_wish(fields) if status in (200, 206) else None
     head.keep_alive = _keep_alive(fields.get(b"keep-alive"))
     head.upgrade = fields.get(b"upgrade", b"").lower() if b"upgrade" in options else b""
     head.stream = (fields.get(b"x-accel-buffering", b"").lower() == b"no"
                    or fields.get(b"content-type", b"").lower().startswith(b"text/event-stream"))
     head.names_endpoint = disguise.sees(joined)
     return head
+
+
+def _file_wish(fields: dict[bytes, bytes]) -> FileWish | None:
+    for field in ("X-Accel-Redirect", "X-Sendfile"):
+        if value := fields.get(field.lower().encode()):
+            return FileWish(field, value)
+    return None
 
 
 def _keep_alive(value: bytes | None) -> int:

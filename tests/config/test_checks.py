@@ -52,6 +52,7 @@ def test_an_endpoint_may_be_in_two_pools(read):
         ),
         ("{respond: {}, strip_prefix: true}", "strip_prefix: means nothing beside respond"),
         ("{respond: {}, buffer_request: false}", "buffer_request: means nothing beside respond"),
+        ("{respond: {}, send_files: {}}", "send_files: means nothing beside respond"),
         ("{redirect: {to: '/b/{rest}'}, match: {path: /a}}", "{rest} is what the * of match.path matched"),
         ("{respond: {status: 204, body: x}}", "respond.body: a response with status 204 has no body"),
     ],

@@ -48,6 +48,7 @@ def test_defaults(read, good):
     (route,) = config.routes
     assert (route.name, route.match, route.reverse_proxy) == ("route 1", schema.Match(), "web")
     assert (route.strip_prefix, route.buffer_request, route.buffer_response) == (False, True, True)
+    assert route.send_files == {}
     assert route.limits.request_body is None
 
 

@@ -36,6 +36,7 @@ routes:
     strip_prefix: true
     buffer_request: false
     buffer_response: false
+    send_files: {/protected/: FOLDER}
     limits: {request_body: 16}
   - reverse_proxy: web
 """
@@ -91,6 +92,8 @@ def test_options_of_a_reverse_proxy(runtime):
     assert (api.body_limit, rest.body_limit) == (16, 11 << 10)
     assert (api.handler.strip_prefix, api.handler.collect, api.handler.keep_up) == (b"/api", False, False)
     assert (rest.handler.strip_prefix, rest.handler.collect, rest.handler.keep_up) == (b"", True, True)
+    assert api.handler.send_files is not None
+    assert rest.handler.send_files is None
     assert api.handler.pool is rest.handler.pool is runtime.pools["web"]
 
 

@@ -76,7 +76,8 @@ def test_end_to_end_fields_go_on_in_order_and_as_spelled():
 
 HIDDEN = """
     Server X-Powered-By Via Proxy-Authenticate Connection Keep-Alive Proxy-Connection TE Trailer Upgrade
-    X-Accel-Redirect X-Accel-Buffering X-Accel-Expires X-Sendfile X-Sendfile-Type Proxy
+    X-Accel-Redirect X-Accel-Buffering X-Accel-Expires X-Accel-Charset X-Accel-Limit-Rate X-Sendfile
+    X-Sendfile-Type Proxy
 """
 
 
@@ -99,6 +100,29 @@ def test_fields_that_connection_lists_go_no_further():
 def test_a_date_of_the_applications_is_kept():
     assert head_of(b"Date: Sun, 06 Nov 1994 08:49:37 GMT").dated
     assert not head_of(b"X-Date: x").dated
+
+
+# A file in place of the body.
+
+
+@pytest.mark.parametrize("line, wish", [
+    (b"X-Accel-Redirect: /p/a%20b", ("X-Accel-Redirect", b"/p/a%20b")),
+    (b"x-sendfile:/a b", ("X-Sendfile", b"/a b")),
+    (b"X-Sendfile-Type: x", None), (b"X-Sendfile:", None), (b"X-Accel-Redirect: ", None)])
+def test_a_file_that_shall_be_sent(line, wish):
+    head = head_of(line, b"Content-Length: 0")
+    assert head.file_wish == wish
+    assert wish is None or head.file_wish.is_path == (wish[0] == "X-Sendfile")
+
+
+@pytest.mark.parametrize("status", [201, 204, 302, 304, 404, 500])
+def test_only_a_success_has_one(status):
+    assert head_of(b"X-Sendfile: /a", status=b"HTTP/1.1 %d X" % status).file_wish is None
+
+
+@pytest.mark.parametrize("name", [b"X-Accel-Redirect", b"X-Sendfile"])
+def test_two_files_are_none_that_one_can_rely_on(name):
+    assert refused(name + b": /a", name + b": /b") == ("head", 502)
 
 
 # What it says of the body.
