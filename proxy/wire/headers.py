@@ -35,9 +35,11 @@ SINGLETON = frozenset((
     b"max-forwards", b"x-request-id", b"x-real-ip"))
 CONDITIONAL = frozenset((
     b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range"))
-# Made anew by this proxy, so a client's copy never goes through unexamined.
+# Said by a proxy, so a client's copy never goes through unexamined. The last two tell an application how to
+# name files that the proxy sends: a client would have it name any.
 OURS = frozenset((
-    b"host", b"content-length", b"expect", b"via", b"forwarded", b"x-real-ip", b"x-request-id"))
+    b"host", b"content-length", b"expect", b"via", b"forwarded", b"x-real-ip", b"x-request-id",
+    b"x-sendfile-type", b"x-accel-mapping"))
 # What a client may not see of a response (CONFIG.md), and what is written anew.
 HIDDEN = frozenset((b"server", b"x-powered-by", b"via", b"proxy-authenticate", b"content-length"))
 VIA = b"1.1 proxy"  # RFC 9110 section 7.6.3; a pseudonym, so that no host name gets out

@@ -297,7 +297,7 @@ OURS = """
     Keep-Alive Proxy-Connection TE Trailer Transfer-Encoding Upgrade HTTP2-Settings Proxy-Authorization
     Proxy Host Content-Length Expect Via Forwarded X-Real-IP X-Request-ID X-Forwarded-For X-Forwarded-Host
     X-Forwarded-Proto X-Forwarded-Port X-Forwarded-Prefix X-Forwarded-Server X-Forwarded-Anything X_Under
-    X_Forwarded_For _ Content_Type
+    X_Forwarded_For _ Content_Type X-Sendfile-Type X-Accel-Mapping
 """
 
 
