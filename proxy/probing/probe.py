@@ -160,7 +160,7 @@ class HttpAttempt:
             wanted = (f"{first}-{last}" if last > first else str(first) for first, last in self._statuses)
             return f", but status wants {', '.join(wanted)}"
         if status == 400 and self._by_address:  # Django's answer to who is not in ALLOWED_HOSTS
-            return f" (asked for the host {self._headers['Host']}; host says another)"
+            return f" (asked for Host: {self._headers['Host']}; health_check.host sets another)"
         return ""
 
     def _connector(self) -> BaseConnector:

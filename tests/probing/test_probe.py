@@ -162,7 +162,7 @@ async def test_an_application_that_does_not_know_itself_by_its_address():
     """Django, where ALLOWED_HOSTS has the site's name alone."""
     async with Played(status(400)) as played:
         _, why = await outcome(played.address)
-        assert why.endswith(f" ms (asked for the host {played.address}; host says another)")
+        assert why.endswith(f" ms (asked for Host: {played.address}; health_check.host sets another)")
         _, why = await outcome(played.address, host="www.example.com")
     assert why.endswith(" ms")
 
