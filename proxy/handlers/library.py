@@ -16,7 +16,7 @@ from proxy.compression.codecs import AVAILABLE, encode
 from proxy.handlers.beneath import OpenFile, Root
 from proxy.handlers.builds import Builds
 from proxy.handlers.listing import Listing, Order, scan
-from proxy.handlers.representation import Fields, Identity, Representation, Source, identity
+from proxy.handlers.representation import Fields, Identity, Pieces, Representation, Source, identity
 from proxy.handlers.static_cache import LARGEST, Entry
 
 SUFFIXES: Final = {b"br": b".br", b"zstd": b".zst", b"gzip": b".gz"}
@@ -194,3 +194,22 @@ class Library:
                 return os.fstat(fd)
             finally:
                 os.close(fd)
+
+
+def read_pieces(file: OpenFile, pieces: Pieces) -> bytes:
+    """The body of several parts; closes the file.
+
+    Raises:
+        OSError: it cannot be read, or has become shorter.
+    """
+    with file:
+        body = b"".join(
+            piece if isinstance(piece, bytes) else os.pread(file.fd, piece[1] - piece[0], piece[0])
+            for piece in pieces)
+    if len(body) != length_of(pieces):
+        raise OSError(errno.EIO, "the file was cut short meanwhile")
+    return body
+
+
+def length_of(pieces: Pieces) -> int:
+    return sum(len(piece) if isinstance(piece, bytes) else piece[1] - piece[0] for piece in pieces)

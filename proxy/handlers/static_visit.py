@@ -19,7 +19,7 @@ from proxy.handlers.builds import Builds
 from proxy.handlers.cache_rules import CacheRules
 from proxy.handlers.conditions import precondition
 from proxy.handlers.errands import Errands, Then, Work
-from proxy.handlers.library import Changed, Describe, Library
+from proxy.handlers.library import Changed, Describe, Library, read_pieces
 from proxy.handlers.listing import Listing, Order, listing_json, order_of, wants_json
 from proxy.handlers.listing_page import POLICY, listing_page
 from proxy.handlers.mime import content_type, extension_of, is_known
@@ -38,6 +38,7 @@ compressible = Media(COMPRESSIBLE)
 log = logging.getLogger("proxy.handlers.static")
 
 QUICK = 32 * 1024  # octets that are compressed in the loop, which takes 1 ms; more take a thread
+MOST_IN_PARTS = 1024 * 1024  # octets of several parts, which are collected; for more the whole is sent
 MOST_LOOKS = 2     # at a path for one request, should its file change before it is opened
 
 _OF_LISTING: Fields = (
@@ -248,10 +249,21 @@ class Visit:
             self._send_file(form, head, pieces, file)
 
     def _send_file(self, form: Representation, head: ResponseHead, pieces: Pieces, file: OpenFile) -> None:
+        if len(pieces) > 1 and (head.length or 0) <= MOST_IN_PARTS:
+            work = partial(read_pieces, file, pieces)
+            self._place.errands.run(self._exchange.loop, work, partial(self._read, head))
+            return
         if len(pieces) > 1:  # RFC 9110 section 14.2: the whole will do
             head, pieces = form.head, ((0, form.size),)
         [(start, end)] = pieces
         self._exchange.send_file(head, file.fd, start, end)
+
+    def _read(self, head: ResponseHead, outcome: bytes | OSError) -> None:
+        """Several parts of a file that is not in memory."""
+        if isinstance(outcome, OSError):
+            self._fail(outcome)
+        else:
+            self._exchange.respond(head, outcome)
 
     def _send_page(self, form: Representation) -> None:
         """A file of the site as the page of an error."""
