@@ -27,7 +27,8 @@ SHELL_LINES = [shlex.split(line, comments=True) for block in blocks("sh") for li
 
 @pytest.mark.parametrize("block", blocks("yaml"))
 def test_configurations_are_valid(block, tmp_path):
-    (tmp_path / "static").mkdir()
+    for folder in ("static", "staticfiles", "dist", "public", "private"):
+        (tmp_path / folder).mkdir()
     file = tmp_path / "config.yaml"
     file.write_text(block)
     assert load(file).routes
