@@ -75,8 +75,9 @@ async def test_a_defect_is_logged_and_nobody_waits_for_ever(caplog):
 
 
 async def test_on_a_slow_disk_threads_do_it(monkeypatch):
-    times = itertools.count(0.0)
-    monkeypatch.setattr("proxy.http.disk.monotonic", lambda: next(times))
+    times = itertools.count()
+    for name in ("monotonic", "_waits"):
+        monkeypatch.setattr(f"proxy.http.disk.{name}", lambda: next(times))
     errands, loop, got = Errands(), asyncio.get_running_loop(), []
     done = loop.create_future()
     errands.run(loop, threading.current_thread, got.append)

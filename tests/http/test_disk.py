@@ -228,9 +228,18 @@ def test_distrust_has_an_end(clock):
     assert trust(tempo, clock) == (QUICK_AT_MOST, WARY_AT_MOST)
 
 
-async def test_calls_that_take_long_go_to_a_thread(clock):
+@pytest.fixture
+def waits(monkeypatch):
+    """How often the thread has waited, as the kernel tells it."""
+    waits = [0]
+    monkeypatch.setattr(disk, "_waits", lambda: waits[0])
+    return waits
+
+
+async def test_calls_that_wait_long_go_to_a_thread(clock, waits):
     def broken():
         clock.advance(1)
+        waits[0] += 1
         raise OSError(errno.EIO, "broken")
 
     tempo = Tempo(trusted=True)
@@ -239,3 +248,19 @@ async def test_calls_that_take_long_go_to_a_thread(clock):
     work = Work()
     assert await result_of(lambda done: tempo.do(asyncio.get_running_loop(), work, done)) == "done"
     assert work.here == [False]
+
+
+async def test_a_busy_machine_is_no_slow_disk(clock, waits):
+    def preempted():
+        clock.advance(1)
+        return "done"
+
+    tempo = Tempo(trusted=True)
+    assert tempo.do(asyncio.get_running_loop(), preempted, print) == "done"
+    assert not tempo.slow
+
+
+def test_waits_are_told_by_the_kernel():
+    before = disk._waits()
+    threading.Event().wait(0.001)
+    assert disk._waits() > before
