@@ -19,6 +19,9 @@ supervisor -> lookout  drain, stop, reopen, hurry
 lookout -> supervisor  health, addresses
                        known      all that must be known before anything is served has been told
                        failed
+
+any child <- and -> supervisor: ask, answer; only the desk: asked, gone (see asking.py)
+child -> supervisor -> desk     event  something has changed (see observe/events.py)
 """
 
 from __future__ import annotations
@@ -71,6 +74,10 @@ class Channel:
         """
         self._unsent[word, about] = json.dumps([word, text]).encode() + b"\n"
         self._flush()
+
+    def unread(self) -> int:
+        """How many messages wait for the peer to make room."""
+        return len(self._unsent)
 
     def _flush(self) -> None:
         """Send what there is room for; have it tried again once there is more."""

@@ -1,6 +1,6 @@
 """What the supervisor knows of its children, and how long it waits before it replaces one.
 
-A slot is a place for one of them: a worker, with listening sockets of its own, or the lookout. Who
+A slot is a place for one of them: a worker, with listening sockets of its own, the lookout or the desk. Who
 dies is replaced at once, who keeps dying ever more slowly, so that a defect cannot keep a CPU busy
 with starts.
 """
@@ -20,7 +20,7 @@ class Slot:
     """A place for one child, and how those that had it fared.
 
     Args:
-        kind: `worker` or `lookout`; for messages too.
+        kind: `worker`, `lookout` or `desk`; for messages too.
         number: of the worker, from 0.
     """
 
@@ -32,6 +32,11 @@ class Slot:
         self.child: Child | None = None
         self.deaths = 0  # in a row
         self.timer: asyncio.TimerHandle | None = None
+
+    @property
+    def name(self) -> str:
+        """For answers and events, where a pid would say nothing."""
+        return f"worker {self.number}" if self.kind == "worker" else self.kind
 
     def serves(self) -> bool:
         return self.child is not None and self.child.ready_at is not None
@@ -67,6 +72,10 @@ class Child:
         self.ready_at: float | None = None
         self.leaving = False  # it drains, and its slot belongs to another already
         self.complaint = ""   # its last words
+
+    @property
+    def name(self) -> str:
+        return self.slot.name
 
     def served(self, now: float) -> float | None:
         return None if self.ready_at is None else now - self.ready_at

@@ -13,11 +13,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from proxy.config.schema import Config
 from proxy.observe import logs
-from proxy.process import news
+from proxy.process import asking, news
 from proxy.process.control import Channel
 from proxy.process.worker import LoopFactory, confess
 
@@ -79,6 +79,7 @@ class Lookout:
         self._channel = channel
         self._life: asyncio.Task[int] | None = None
         self._watchers: Sequence[Watcher] = ()
+        self.answers: dict[str, Callable[[dict[str, Any]], Any]] = {}
 
     async def live(self, make: Callable[[], Sequence[Watcher]]) -> int:
         self._life = asyncio.current_task()
@@ -104,6 +105,8 @@ class Lookout:
                 self._end()
             case "reopen":
                 logs.reopen()
+            case asking.ASK:
+                asking.answer(self.answers, text, self._channel.send)
             case news.HURRY:
                 told = json.loads(text)
                 for watcher in self._watchers:

@@ -14,16 +14,20 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
 import logging
 import os
 import selectors
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from proxy import descriptors
 from proxy.config.schema import Config
 from proxy.observe import logs
-from proxy.process import news
+from proxy.observe.events import EVENT, EventLog, Record, event
+from proxy.process import asking, news
 from proxy.process.control import Channel, channel_pair
 from proxy.process.crew import Child, Slot
 from proxy.process.fork import describe_end, fork_child
@@ -80,7 +84,11 @@ class Supervisor:
         self._slots = [Slot("worker", number) for number in range(config.workers)]
         self._lookout = Slot("lookout") if needs_lookout(config) else None
         self._children: dict[int, Child] = {}
+        self._desk = Slot("desk")
         self._news = news.News()
+        self._events = EventLog()
+        self.answers: dict[str, Callable[[dict[str, Any]], Any]] = {}  # to what the desk may ask
+        self._relay = asking.Relay(self._desk, self.answers, self._who_answers)
         self._opened = False  # workers have been started
         self._ever_served = False
         self._announced = False
@@ -178,6 +186,12 @@ class Supervisor:
                 self._let_go(child)
             case news.HEALTH | news.ADDRESSES:
                 self._pass_on(word, text)
+            case asking.ASK:
+                self._relay.ask(text)
+            case asking.ANSWER:
+                self._relay.answered(child, text)
+            case _ if word == EVENT:
+                self._note(json.loads(text), child.name)
             case news.HURRY if self._lookout is not None and self._lookout.child is not None:
                 self._lookout.child.channel.send(word, text, text)
 
@@ -186,6 +200,16 @@ class Supervisor:
         for child in self._children.values():
             if child.slot is not self._lookout:
                 child.channel.send(word, text, about)
+
+    def _who_answers(self, of: str) -> list[Child]:
+        """Children that can answer what is asked of `workers`, `lookout` or `all`."""
+        workers: list[Slot] = self._slots if of in ("workers", "all") else []
+        lookout = [self._lookout] if self._lookout is not None and of in ("lookout", "all") else []
+        return [slot.child for slot in (*workers, *lookout) if slot.child is not None and slot.serves()]
+
+    def _note(self, record: Record, source: str = asking.SUPERVISOR) -> None:
+        """Something has changed: keep it, and tell the desk."""
+        self._relay.tell(EVENT, self._events.number(record, source), str(self._events.last))
 
     def _announce(self) -> None:
         """The ready line, once every slot has a worker that serves."""
@@ -202,6 +226,7 @@ class Supervisor:
         if self._ending or worker.leaving:
             return
         LOG.info("worker %d was asked to end and drains; another takes its place", worker.pid)
+        self._note(event("draining", f"{worker.name} ({worker.pid}) was asked to end"))
         worker.leaving = True
         self._kill_after(worker, self._config.timeouts.drain + DRAIN_GRACE)
         self._fill(worker.slot)
@@ -217,6 +242,7 @@ class Supervisor:
         child.channel.read()  # its last words may still lie there
         child.channel.close()
         del self._children[child.pid]
+        self._relay.gone(child)
         if self._ending:
             self._finish()
         elif not child.leaving:
@@ -233,6 +259,7 @@ class Supervisor:
             self._end("stop", STOP_GRACE)
             return
         LOG.error("%s; another takes its place %s", reason, f"in {pause:g} s" if pause else "now")
+        self._note(event("lost", reason, pause=pause, deaths=slot.deaths))
         slot.timer = self._loop.call_later(pause, self._fill, slot)
 
     def _has_failed(self) -> bool:
@@ -265,6 +292,7 @@ class Supervisor:
             return
         seconds = self._config.timeouts.drain
         LOG.info("stopping; what runs has %g s to finish, a second signal ends it at once", seconds)
+        self._note(event("stopping", f"what runs has {seconds:g} s to finish", seconds=seconds))
         self._end("drain", seconds + DRAIN_GRACE)
 
     # Ending

@@ -12,11 +12,11 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from proxy.config.schema import Config
 from proxy.observe import logs
-from proxy.process import news
+from proxy.process import asking, news
 from proxy.process.control import Channel
 from proxy.process.sockets import Bound
 
@@ -26,7 +26,13 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 class Plane(Protocol):
-    """What a worker runs; see `proxy.runtime.plane`."""
+    """What a worker runs; see `proxy.runtime.plane`.
+
+    Attributes:
+        answers: what the desk may ask a worker, see `asking.py`.
+    """
+
+    answers: dict[str, Callable[[dict[str, Any]], Any]]
 
     async def start(self, sockets: Sequence[Bound]) -> None:
         """Serve on these sockets, which listen already and do not block."""
@@ -130,6 +136,8 @@ class Worker:
                 self._life.cancel()
             case "reopen":
                 self._reopen()
+            case asking.ASK if self._plane is not None:
+                asking.answer(self._plane.answers, text, self._channel.send)
             case _ if word in news.FOR_WORKERS and self._plane is not None:
                 self._plane.told(word, text)
 

@@ -11,6 +11,7 @@ import json
 import socket
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 from proxy.clock import DeadlineWheel
 from proxy.config.schema import Config
@@ -31,6 +32,10 @@ class DataPlane:
     Args:
         config: a checked configuration.
         loop: the loop that everything will run on.
+
+    Attributes:
+        answers: what this process may be asked, by name: functions of the question's arguments that give
+            what JSON can hold, or a future of it. They run between two exchanges, so they are quick.
     """
 
     def __init__(self, config: Config, loop: asyncio.AbstractEventLoop) -> None:
@@ -48,6 +53,7 @@ class DataPlane:
         self._listeners: list[Listener] = []
         self._next_tidy = 0.0
         self._wheel.every_tick(self._tidy)
+        self.answers: dict[str, Callable[[dict[str, Any]], Any]] = {}
 
     async def start(self, sockets: Iterable[tuple[object, socket.socket]]) -> None:
         """Serve on these listening sockets; each comes with the listener's configuration."""

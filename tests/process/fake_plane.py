@@ -21,6 +21,7 @@ class FakePlane:
         self.idle.set()
         self.reopened = 0
         self.news = []
+        self.answers = {"pid": lambda args: [os.getpid(), args]}
 
     async def start(self, sockets):
         for _, sock in sockets:
