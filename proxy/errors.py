@@ -17,14 +17,20 @@ class RequestError(Exception):
     Args:
         status: the HTTP status to answer with.
         reason: for the log; never shown to the client.
+        rule: who says so: a section of an RFC, or the key of the configuration; for the operator.
         close: whether the connection's framing is lost, so that it must end after the answer.
     """
 
-    def __init__(self, status: int, reason: str, *, close: bool = True) -> None:
+    def __init__(self, status: int, reason: str, rule: str = "", *, close: bool = True) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.rule = rule
         self.close = close
+
+    def in_full(self) -> str:
+        """The reason with the rule behind it."""
+        return f"{self.reason} ({self.rule})" if self.rule else self.reason
 
 
 class UpstreamError(Exception):

@@ -206,7 +206,8 @@ class FakeExchange(Exchange):
             assert self.head is None, "interim after the final head"
             self.interims.append(lines)
 
-    def refuse(self, status: int, *, close: bool = False) -> None:
+    def refuse(self, status: int, *, close: bool = False, why: str = "") -> None:
+        self.why = why
         if self._is_late("refuse"):
             return
         if self.head is not None:

@@ -109,9 +109,9 @@ class H1Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client will send no more; while an answer is due that means it is gone (LIFECYCLE)."""
         if self.phase == BODY:
-            self.fail(RequestError(400, "the body ends early"))
+            self.fail(RequestError(400, "the body ends early", "RFC 9112 section 8"))
         if self.phase == HEAD and self.held:
-            self.refuse(RequestError(400, "the head ends early"))
+            self.refuse(RequestError(400, "the head ends early", "RFC 9112 section 8"))
         return False
 
     def pause_writing(self) -> None:
@@ -187,11 +187,11 @@ class H1Connection(asyncio.Protocol):
         host = line.target.authority or block.host
         if line.version == 11:
             if block.host is None:
-                raise RequestError(400, "no Host")
+                raise RequestError(400, "no Host", "RFC 9112 section 3.2")
             self.keep = not block.close
         else:
             if block.chunked:
-                raise RequestError(400, "Transfer-Encoding in HTTP/1.0")  # RFC 9112 section 6.1
+                raise RequestError(400, "Transfer-Encoding in HTTP/1.0", "RFC 9112 section 6.1")
             self.keep = block.keep_alive and not block.close
         if self.listener.draining:
             self.keep = False
@@ -221,7 +221,7 @@ class H1Connection(asyncio.Protocol):
     def _skip_blank(self) -> bool:
         """RFC 9112 section 2.2: one empty line before a request is passed over."""
         if self._blank:
-            raise RequestError(400, "empty lines instead of a request")
+            raise RequestError(400, "empty lines instead of a request", "RFC 9112 section 2.2")
         self._blank = True
         self._checked = 0
         self.held = self.held[2:]
@@ -249,7 +249,7 @@ class H1Connection(asyncio.Protocol):
             self.fail(error)
         except OSError as error:
             no_room.warn("cannot keep a request body: %s", error)
-            self.fail(RequestError(503, "no room for the body"))
+            self.fail(RequestError(503, "no room for the body", "buffers.directory"))
         else:
             if done and self.phase == BODY:
                 self._end_body(intake)
@@ -311,7 +311,7 @@ class H1Connection(asyncio.Protocol):
             return
         self.keep = False
         exchange.stop_responder()
-        exchange.refuse(error.status, close=True)
+        exchange.refuse(error.status, close=True, why=error.in_full())
 
     def end(self, *, linger: bool) -> None:
         """Close once everything is written; reading on for a moment where the client may be sending."""
@@ -362,9 +362,9 @@ class H1Connection(asyncio.Protocol):
             self.deadline = NEVER
             self.transport.abort()
         elif self.phase == BODY:
-            self.fail(RequestError(408, "the body came too slowly"))
+            self.fail(RequestError(408, "the body came too slowly", "timeouts.request_body"))
         elif self.phase == HEAD and self.held:
-            self.refuse(RequestError(408, "the head came too slowly"))
+            self.refuse(RequestError(408, "the head came too slowly", "timeouts.request_head"))
         else:
             self.deadline = NEVER
             if self.phase == HEAD:

@@ -261,7 +261,8 @@ class H1Exchange(BodyHalf):
         if self._state == NOTHING and self.version == 11:  # RFC 9110 section 15.2: none to 1.0
             self._connection.transport.write(lines + b"\r\n")
 
-    def refuse(self, status: int, *, close: bool = False) -> None:
+    def refuse(self, status: int, *, close: bool = False, why: str = "") -> None:
+        self.why = why
         if self._state != NOTHING:
             self.abort()
             return

@@ -59,7 +59,7 @@ class Intake:
         if payload:
             self._taken += len(payload)
             if self._taken > self._limit:
-                raise RequestError(413, "the body is too long")
+                raise RequestError(413, "the body is too long", "limits.request_body")
             self.reader.body_data(payload)
         self.rest = decoder.rest
         self.trailers = decoder.trailers

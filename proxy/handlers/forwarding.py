@@ -99,14 +99,18 @@ class Forwarding(Retrying):
                 return
         if self._tried and not self._pool.full:
             self._pool.complain(exchange.endpoint, "was the last that could be tried")
-            exchange.refuse(502)
+            exchange.refuse(502, why="every endpoint was tried")
         else:
-            respond(exchange, BUSY)
+            self._turn_away("no endpoint is free")
 
     def turn(self) -> None:
         self.attempt(waited=True)
 
     def overdue(self) -> None:
+        self._turn_away("it waited for too long in the queue")
+
+    def _turn_away(self, why: str) -> None:
+        self.exchange.why = why
         respond(self.exchange, BUSY)
 
     async def _connect(self, endpoint: Endpoint) -> None:
@@ -307,7 +311,7 @@ class Forwarding(Retrying):
             self._leave()
             self._call_off()
             pool.complain(exchange.endpoint, f"failed: {error.phase}: {error.reason}")
-            exchange.refuse(error.status)
+            exchange.refuse(error.status, why=f"{exchange.endpoint}: {error.phase}: {error.reason}")
 
     # A second attempt beside the first.
 

@@ -55,7 +55,7 @@ class Redirect:
         if self._prepared is not None:
             respond(exchange, self._prepared)
         elif self._needs_host and not valid_authority(exchange.host):
-            exchange.refuse(400)  # HTTP/1.0 without Host: nobody can say where this client should go
+            exchange.refuse(400, why="without a Host nobody can say where this client should go")  # HTTP/1.0
         else:
             respond(exchange, self._page(self._location(exchange)))
 

@@ -42,7 +42,7 @@ class ReverseProxy:
 
     def handle(self, exchange: Exchange) -> None:
         if exchange.method == b"CONNECT":
-            exchange.refuse(501)  # a gateway is no tunnel to places that a client names
+            exchange.refuse(501, why="a gateway is no tunnel to places that a client names")
             return
         exchange.pool = self.pool.name
         # Now, while a refusal is no more than that: later an endpoint would count as working on it.
@@ -62,7 +62,8 @@ class ReverseProxy:
         """The target in origin-form, as the endpoint shall see it without the prefix."""
         path_query = exchange.target.path_query
         if not path_query.startswith(self.strip_prefix):
-            raise RequestError(400, "the path spells the route's prefix in another way", close=False)
+            raise RequestError(400, "the path spells the route's prefix in another way",
+                               "RFC 3986 section 6.2.2", close=False)
         rest = path_query[len(self.strip_prefix):]
         return rest if rest.startswith(b"/") else b"/" + rest
 

@@ -87,7 +87,7 @@ class SendFiles:
             root, segments = self._by_path(wish.value) if wish.is_path else self._by_uri(wish.value)
         except Unmapped as error:
             self._unmapped.warn("%s: %s %r %s", exchange.pool, wish.field, wish.value[:SHOWN], error.reason)
-            exchange.refuse(error.status)
+            exchange.refuse(error.status, why=f"{wish.field}: {error.reason}")
             return
         except FileNotFoundError as error:
             self._fail(exchange, wish, error)

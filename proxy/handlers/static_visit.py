@@ -284,9 +284,9 @@ class Visit:
         else:
             place.unreadable.warn("static: %r: %s", self._path, error.strerror)
             if error.errno not in FORBIDDEN:
-                exchange.refuse(500)
+                exchange.refuse(500, why=f"the file: {error.strerror}")
             elif place.denied == 403:
-                exchange.refuse(403)
+                exchange.refuse(403, why="the proxy may not read it")
             else:
                 self._missing()
 
@@ -308,7 +308,7 @@ class Visit:
         if path in (place.fallback, place.not_found):
             if path != self._exchange.target.path:
                 place.unreadable.warn("static: %r stands in the configuration, and is not there", path)
-            self._exchange.refuse(404)
+            self._exchange.refuse(404, why="the page that the configuration names is not there")
         elif segments is None:
             self._not_found()
         elif place.listing and path.endswith(b"/"):
@@ -329,7 +329,7 @@ class Visit:
         if place.not_found is not None:
             Visit(place, exchange, place.not_found, 404).go()
         else:
-            exchange.refuse(404)
+            exchange.refuse(404, why="no file of that name is served")
 
     # A directory.
 

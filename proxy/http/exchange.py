@@ -89,6 +89,7 @@ class Exchange(ABC):
         "trail",        # list | None: (endpoint, what went wrong, monotonic time) of attempts before the last
         "upgrade_offer",  # bytes: protocols that the client would switch to; empty for none
         "version",      # int: 10 or 11 for HTTP/1
+        "why",          # str: why the proxy itself answers so, for the operator; unset where an endpoint did
     )
 
     method: bytes
@@ -113,6 +114,7 @@ class Exchange(ABC):
     upgrade_offer: bytes
     sent: int
     version: int
+    why: str
 
     @property
     @abstractmethod
@@ -169,7 +171,7 @@ class Exchange(ABC):
         """Relay a 1xx: status line and field lines, each with its CRLF."""
 
     @abstractmethod
-    def refuse(self, status: int, *, close: bool = False) -> None:
+    def refuse(self, status: int, *, close: bool = False, why: str = "") -> None:
         """Answer with the plain page of a status; after `start` this is `abort`."""
 
     @abstractmethod

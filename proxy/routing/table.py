@@ -103,7 +103,8 @@ class RouteTable:
         route, lasting = self._search(Asked(exchange, key[2]))
         for reading in exchange.target.ambiguous:
             if self._search(Asked(exchange, reading))[0] is not route:
-                raise RequestError(400, "readings of the path lead to different routes", close=False)
+                raise RequestError(400, "readings of the path lead to different routes",
+                                   "RFC 3986 section 6.2.2", close=False)
         if lasting and route is not None and sum(map(len, key)) <= self.LARGEST:
             if len(self._known) >= self.COUNT:
                 self._known.clear()

@@ -46,20 +46,21 @@ class Runtime:
                 return
             route = self._find(exchange)
             if route is None:
-                exchange.refuse(UNROUTED.get(exchange.method, 404))
+                exchange.refuse(UNROUTED.get(exchange.method, 404), why="no route matches")
                 return
             exchange.route = route.name
             length = exchange.body_length
             if length != 0:
                 exchange.body_limit = route.body_limit
                 if length is not None and length > route.body_limit:
-                    exchange.refuse(413, close=True)
+                    exchange.refuse(413, close=True, why=f"a body of {length} octets, and the route takes "
+                                    f"{route.body_limit} (limits.request_body)")
                     return
             work = route.handler.handle(exchange)
             if work is not None:
                 spawn(exchange.loop, _see_through(exchange, work))
         except RequestError as error:
-            exchange.refuse(error.status, close=error.close)
+            exchange.refuse(error.status, close=error.close, why=error.in_full())
         except Exception as error:
             _broken(exchange, error)
 
@@ -69,13 +70,13 @@ class Runtime:
         if left is None or exchange.method == b"CONNECT":
             return False
         if not left.isdigit():
-            raise RequestError(400, "Max-Forwards is not a number", close=False)
+            raise RequestError(400, "Max-Forwards is not a number", "RFC 9110 section 7.6.2", close=False)
         if int(left[:9]) > 0:
             return False
         if exchange.method == b"OPTIONS":
             exchange.respond(ResponseHead.make(200, (), 0))
         else:
-            exchange.refuse(501)
+            exchange.refuse(501, why="Max-Forwards is 0, and nothing is echoed here (RFC 9110 section 9.3.8)")
         return True
 
 
@@ -83,7 +84,7 @@ async def _see_through(exchange: Exchange, work: Awaitable[None]) -> None:
     try:
         await work
     except RequestError as error:
-        exchange.refuse(error.status, close=error.close)
+        exchange.refuse(error.status, close=error.close, why=error.in_full())
     except Exception as error:
         _broken(exchange, error)
 
@@ -92,4 +93,4 @@ def _broken(exchange: Exchange, error: Exception) -> None:
     """A defect of ours: the client gets a plain 500 and the log everything."""
     log.error("%s on %s failed inside the proxy", exchange.method.decode("latin-1"), exchange.route,
               exc_info=error)
-    exchange.refuse(500, close=True)
+    exchange.refuse(500, close=True, why=f"a defect of the proxy: {error!r}")

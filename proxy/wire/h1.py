@@ -46,10 +46,10 @@ def parse_request_line(line: bytes) -> RequestLine:
     """
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
-        raise RequestError(400, "malformed request line")
+        raise RequestError(400, "malformed request line", "RFC 9112 section 3")
     method, target, major, minor = match.groups()
     if major != b"1":
-        raise RequestError(505, f"HTTP/{major.decode()}.{minor.decode()}")
+        raise RequestError(505, f"HTTP/{major.decode()}.{minor.decode()}", "RFC 9110 section 15.6.6")
     # RFC 9110 section 6.2: a higher minor version is read as the highest one known.
     return RequestLine(method, parse_target(method, target), 10 if minor == b"0" else 11)
 
@@ -65,16 +65,17 @@ def check_partial_head(data: bytes, limit: int, known: int) -> None:
     """
     at = data.find(b"\r\n", 2)
     if (at if at >= 0 else len(data)) > limit:
-        raise RequestError(414 if b" " in data[:64] else 400, "the request line is too long")
+        raise RequestError(414 if b" " in data[:64] else 400, "the request line is too long",
+                           "limits.request_head")
     if len(data) > limit:
-        raise RequestError(431, "the head is too long")
+        raise RequestError(431, "the head is too long", "limits.request_head")
     if _BAD_LINE_END.search(data, max(known - 1, 0)):
-        raise RequestError(400, "bare CR, LF or NUL in the head")
+        raise RequestError(400, "bare CR, LF or NUL in the head", "RFC 9112 section 2.2")
     start = data[:4].lstrip(b"\r\n")
     if at >= max(known - 1, 0):  # its end is new
         parse_request_line(data[:at].lstrip(b"\r\n"))
     elif at < 0 and start and not 0x21 <= start[0] < 0x7f:
-        raise RequestError(400, "this is not HTTP")
+        raise RequestError(400, "this is not HTTP", "RFC 9112 section 3")
 
 
 class LineMemo:
@@ -145,10 +146,10 @@ class ChunkedDecoder:
             return None
         line = data[at:end]
         if len(line) > self.LONGEST_LINE:
-            raise RequestError(431, "chunk line is too long")
+            raise RequestError(431, "chunk line is too long", "RFC 9112 section 7.1.1")
         match = _CHUNK_LINE.fullmatch(line)
         if match is None:
-            raise RequestError(400, f"chunk line {line[:40]!r}")
+            raise RequestError(400, f"chunk line {line[:40]!r}", "RFC 9112 section 7.1")
         self._count(len(line) - len(match[1]))
         self._left = int(match[1], 16)
         self._stage = self._data if self._left else self._trailer
@@ -170,7 +171,7 @@ class ChunkedDecoder:
             self._stage = self._size
             return at + 2
         if end not in (b"", b"\r"):
-            raise RequestError(400, "chunk data is not followed by CRLF")
+            raise RequestError(400, "chunk data is not followed by CRLF", "RFC 9112 section 7.1")
         self._part = end
         return None
 
@@ -198,15 +199,15 @@ class ChunkedDecoder:
         # The last octets may be all but one of the end that is waited for.
         most = self.OVERHEAD + 3 if self._stage == self._trailer else self.LONGEST_LINE + 1
         if len(part) > most:
-            raise RequestError(431, "chunk framing is too long")
+            raise RequestError(431, "chunk framing is too long", "RFC 9112 section 7.1.1")
         # Only what is new: 16 KiB in packets of one octet took four seconds when all was looked at each time.
         if _BAD_LINE_END.search(data, max(at, self._known - 1)):
-            raise RequestError(400, "bare CR, LF or NUL in chunk framing")
+            raise RequestError(400, "bare CR, LF or NUL in chunk framing", "RFC 9112 section 2.2")
 
     def _count(self, octets: int) -> None:
         self._overhead += octets
         if self._overhead > self.OVERHEAD:
-            raise RequestError(431, "too many chunk extensions or trailers")
+            raise RequestError(431, "too many chunk extensions or trailers", "RFC 9112 section 7.1.1")
 
 
 def chunk(data: bytes) -> bytes:

@@ -61,7 +61,7 @@ def parse_field(line: bytes) -> Field:
     """
     match = LINE.fullmatch(line)
     if match is None:
-        raise RequestError(400, "malformed field line")
+        raise RequestError(400, "malformed field line", "RFC 9112 section 5")
     name, value = match.groups()
     value = value.rstrip(b" \t")
     key = name.lower()
@@ -123,7 +123,7 @@ def split_fields(raw: bytes, most: int) -> list[Field]:
     lines = raw.split(b"\r\n")
     del lines[-2:]  # the empty line, and what follows its CRLF: nothing
     if len(lines) > most:
-        raise RequestError(431, f"more than {most} fields")
+        raise RequestError(431, f"more than {most} fields", "limits.headers")
     return [_find_field(line) or _parse_field(line) for line in lines]
 
 
@@ -194,13 +194,14 @@ class HeaderBlock:
         request_id = fields.get(b"x-request-id", b"")
         self.request_id = request_id if request_id and REQUEST_ID.fullmatch(request_id) else b""
         if b"via" in fields and fields[b"via"].count(VIA) >= MOST_LOOPS:
-            raise RequestError(508, "the message has come through here again and again")
+            raise RequestError(508, "the message has come through here again and again",
+                               "RFC 9110 section 7.6.3")
         if not options <= _ORDINARY_OPTIONS:
             self._drop(options)
 
     def _repeated(self, key: bytes, value: bytes) -> None:
         if key in SINGLETON:
-            raise RequestError(400, f"{key.decode()} is there twice")
+            raise RequestError(400, f"{key.decode()} is there twice", "RFC 9110 section 5.3")
         self._fields[key] += (b"; " if key == b"cookie" else b", ") + value
 
     def _sole_condition(self) -> bytes:
@@ -230,9 +231,9 @@ class HeaderBlock:
         coding = coding.lower()
         if coding != b"chunked":
             unknown = re.fullmatch(rb"(?!chunked)[a-z-]+[ \t]*,[ \t]*chunked", coding)
-            raise RequestError(501 if unknown else 400, f"transfer coding {coding!r}")
+            raise RequestError(501 if unknown else 400, f"transfer coding {coding!r}", "RFC 9112 section 6.1")
         if b"content-length" in self._fields:
-            raise RequestError(400, "both Transfer-Encoding and Content-Length")
+            raise RequestError(400, "both Transfer-Encoding and Content-Length", "RFC 9112 section 6.1")
         return True
 
     def _content_length(self) -> int | None:
@@ -240,13 +241,13 @@ class HeaderBlock:
         if value is None:
             return None
         if not LENGTH.fullmatch(value):
-            raise RequestError(400, f"Content-Length {value[:40]!r}")
+            raise RequestError(400, f"Content-Length {value[:40]!r}", "RFC 9112 section 6.3")
         return int(value)
 
     def _host(self) -> bytes | None:
         host = self._fields.get(b"host")
         if host is not None and not valid_authority(host):
-            raise RequestError(400, f"Host {host[:80]!r}")
+            raise RequestError(400, f"Host {host[:80]!r}", "RFC 9112 section 3.2")
         return host
 
     def _expects_continue(self) -> bool:
@@ -254,7 +255,7 @@ class HeaderBlock:
         if expectation is None:
             return False
         if expectation.lower() != b"100-continue":
-            raise RequestError(417, f"expectation {expectation[:40]!r}")
+            raise RequestError(417, f"expectation {expectation[:40]!r}", "RFC 9110 section 10.1.1")
         return True
 
     def _upgrade(self) -> bytes:

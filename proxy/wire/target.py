@@ -51,7 +51,7 @@ def parse_target(method: bytes, raw: bytes) -> Target:
         RequestError: 400 for what no form of section 3.2 allows.
     """
     if not _VISIBLE.fullmatch(raw):
-        raise RequestError(400, "invalid character in the request target")
+        raise RequestError(400, "invalid character in the request target", "RFC 9112 section 3.2")
     if method == b"CONNECT":
         return _authority_form(raw)
     if raw[:1] == b"/":
@@ -62,25 +62,25 @@ def parse_target(method: bytes, raw: bytes) -> Target:
         return target
     if raw == b"*":
         if method != b"OPTIONS":
-            raise RequestError(400, "asterisk-form is for OPTIONS alone")
+            raise RequestError(400, "asterisk-form is for OPTIONS alone", "RFC 9112 section 3.2.4")
         return Target(raw, raw, b"", None)
     match = _ABSOLUTE.fullmatch(raw)
     if match is None:
-        raise RequestError(400, "the request target has none of the four forms")
+        raise RequestError(400, "the request target has none of the four forms", "RFC 9112 section 3.2")
     return _absolute_form(method, raw, *match.groups())
 
 
 def _authority_form(raw: bytes) -> Target:
     """RFC 9110 section 9.3.6: host and port, both there."""
     if not valid_authority(raw) or not raw.rpartition(b":")[2].isdigit() or raw.endswith(b"]"):
-        raise RequestError(400, "CONNECT needs host:port")
+        raise RequestError(400, "CONNECT needs host:port", "RFC 9110 section 9.3.6")
     return Target(raw, raw, b"", raw)
 
 
 def _absolute_form(method: bytes, raw: bytes, authority: bytes, path: bytes, query: bytes) -> Target:
     if not valid_authority(authority):
         # User information is refused too: RFC 9110 section 4.2.4.
-        raise RequestError(400, "invalid authority in the request target")
+        raise RequestError(400, "invalid authority in the request target", "RFC 9110 section 4.2.4")
     if not path and not query and method == b"OPTIONS":
         path = b"*"  # RFC 9112 section 3.2.4
     target = Target(raw, path or b"/", query[1:], authority)
@@ -91,10 +91,10 @@ def _absolute_form(method: bytes, raw: bytes, authority: bytes, path: bytes, que
 def readings(path: bytes) -> tuple[bytes, tuple[bytes, ...]]:
     """The normalised path, and what else a less or more eager reader may take it for."""
     if b"%" in path and _BAD_ESCAPE.search(path):
-        raise RequestError(400, "malformed percent-encoding in the path")
+        raise RequestError(400, "malformed percent-encoding in the path", "RFC 3986 section 2.1")
     decoded = unquote_to_bytes(path)
     if b"\0" in decoded:
-        raise RequestError(400, "NUL in the path")
+        raise RequestError(400, "NUL in the path", "RFC 3986 section 7.3")
     if not _SUSPECT.search(path):
         return decoded, ()
     normal = merge_slashes(remove_dots(decoded))
