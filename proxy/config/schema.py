@@ -14,6 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, ValidationI
 
 from proxy.balancing import STRATEGIES
 from proxy.config.address import Address
+from proxy.config.admin_schema import AdminConfig
 from proxy.config.compress_schema import CompressConfig
 from proxy.config.file_rules import AddressRule, Folder, LogPath
 from proxy.config.forms import NullIsAbsent, OneOrMany, OnOff, OrFalse, OrNothing, Section, ShortForm
@@ -318,7 +319,9 @@ class Config(Model):
     routes: Annotated[list[RouteConfig], AfterValidator(_named)] = Field(
         min_length=1, description="Read from the top; the first that matches answers."
     )
-    admin: Later = Field(None, description=LATER)
+    admin: Annotated[
+        Annotated[AdminConfig, ShortForm("address", AddressRule(listening=True))] | None, OrNothing()
+    ] = Field(None, description="API, dashboard and metrics; null or false: there is none.")
 
     _warnings: tuple[str, ...] = PrivateAttr(())
 

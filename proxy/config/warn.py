@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from proxy.config.admin_schema import is_of_this_machine
 from proxy.config.file_rules import LONGEST_PATH
+from proxy.config.match_schema import Match
 from proxy.config.plain import Finding
-from proxy.config.schema import Config, Match, RouteConfig
+from proxy.config.schema import Config, RouteConfig
 from proxy.config.wording import key_path, quoted
 
 
@@ -18,6 +20,8 @@ def warn(config: Config) -> Iterator[Finding]:
     yield from _unreachable(config.routes)
     yield from _missing_codings(config.routes)
     yield from _missing_manifests(config.routes)
+    if config.admin is not None and not is_of_this_machine(config.admin.address):
+        yield ("admin", "address"), "the token goes over the network without TLS; put TLS before it"
     used = {route.reverse_proxy for route in config.routes}
     for name, pool in config.pools.items():
         if name not in used:

@@ -25,6 +25,7 @@ SITE = Path(__file__).with_name("site")
 CONFIG = Path(__file__).parents[2] / "config.example.yaml"
 # The same names and defaults as in config.example.yaml.
 PROXY_PORT = int(os.environ.get("PROXY_PORT", "8080"))
+ADMIN_PORT = int(os.environ.get("ADMIN_PORT", "9000"))
 SHOP_PORTS = {
     "Ada": int(os.environ.get("ADA_PORT", "8001")),
     "Bruno": int(os.environ.get("BRUNO_PORT", "8002")),
@@ -144,7 +145,8 @@ def obstacles(config: Path) -> list[str]:
              if importlib.util.find_spec(name) is None]
     if not config.is_file():
         found.append(f"no such file: {config} (name one with -c)")
-    ports = {"PROXY_PORT": PROXY_PORT, **{f"{name.upper()}_PORT": port for name, port in SHOP_PORTS.items()}}
+    ports = {"PROXY_PORT": PROXY_PORT, "ADMIN_PORT": ADMIN_PORT,
+             **{f"{name.upper()}_PORT": port for name, port in SHOP_PORTS.items()}}
     for variable, port in ports.items():
         if taken(port):
             found.append(f"{HOST}:{port} is taken: stop what listens there, or set {variable} to a free port")

@@ -32,7 +32,7 @@ limits:
         at(1, 1, "listen: '127.0.0.1:99999' has the port 99999, which is out of range (1 to 65535)"),
         at(
             2, 1, "timeout: 'timeout' is not a key here; did you mean 'timeouts'? (listen, workers, "
-            "trusted_proxies, access_log, error_log, timeouts, limits, buffers, pools, routes)",
+            "trusted_proxies, access_log, error_log, timeouts, limits, buffers, pools, routes, admin)",
         ),
         at(4, 3, "timeouts.connect: 5 is not a duration; did you mean 5s? (250ms, 5s, 1m, 1h)"),
         at(
@@ -97,7 +97,10 @@ limits:
             "did you mean 'weight'? (address, weight, protocol, max_connections, backup, priority, resolve)",
         ),
         ("pools: {web: {endpoints: [a:1], idle_connections: 5}}", "5 is not a mapping (max:, timeout:)"),
-        ("admin: {address: a:1}", "admin: not in this release yet; leave the key out"),
+        ("admin: {address: a:1}", "admin.address: 'a:1' can be reached from elsewhere, so it needs a token"),
+        ("admin: 0.0.0.0:9000", "admin: '0.0.0.0:9000' can be reached from elsewhere, so it needs"),
+        ("admin: {token: short}", "admin.token: a token has 16 characters at least (openssl rand -hex 16)"),
+        ("admin: {tokn: a}", "did you mean 'token'? (address, token, hosts)"),
     ],
 )
 def test_what_is_wrong_with_a_value(errors_of, line, error):

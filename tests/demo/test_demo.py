@@ -25,7 +25,7 @@ pytestmark = pytest.mark.scenario
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 PAGES = ("/", "/books", "/books/hop-by-hop", "/guestbook", "/upload", "/clock", "/whoami")
-VARIABLES = ("PROXY_PORT", "ADA_PORT", "BRUNO_PORT", "CLARA_PORT")
+VARIABLES = ("PROXY_PORT", "ADA_PORT", "BRUNO_PORT", "CLARA_PORT", "ADMIN_PORT")
 
 
 PICTURES = "Promise.all([...document.images].map(picture => picture.decode()))"
@@ -114,7 +114,7 @@ class Demo:
 @pytest.fixture(scope="module")
 def shared():
     """One demo for the tests that only look at it."""
-    demo = Demo(free_ports(4))
+    demo = Demo(free_ports(5))
     try:
         demo.wait_for("ready:")
         yield demo
@@ -125,7 +125,7 @@ def shared():
 @pytest.fixture
 def own():
     """A demo for a test that ends it."""
-    demo = Demo(free_ports(4))
+    demo = Demo(free_ports(5))
     try:
         demo.wait_for("ready:")
         yield demo
@@ -248,7 +248,7 @@ def test_when_one_part_dies_the_rest_is_stopped(own):
 
 
 def test_taken_ports_are_named():
-    ports = free_ports(4)
+    ports = free_ports(5)
     with socket.create_server(("127.0.0.1", ports[2])):
         demo = Demo(ports)
         assert demo.wait_for_end() == 1
