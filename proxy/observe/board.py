@@ -23,6 +23,7 @@ import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic
 from typing import Final
 
 CELL: Final = 8  # octets
@@ -30,7 +31,7 @@ TURN, NAMED, USED, VERSION, PIDS = range(5)
 TAKEN: Final = -1  # a row whose process has yet to be forked
 SPARE: Final = 64  # the first cells of each row: for names that found no room, read by nobody
 SMALLEST: Final = 1 << 16  # cells of a row, so that there is room for names to come
-LOOKS: Final = 50  # at a board whose supervisor moves a row meanwhile; that takes milliseconds
+PATIENCE: Final = 1.0  # seconds for a supervisor that moves a row; mostly it takes less than a millisecond
 
 # Seconds up to which a bucket counts; the last one counts the rest.
 BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -234,11 +235,13 @@ class Board:
 
     def read(self) -> list[list[int]]:
         """The numbers of all rows that somebody has, the supervisor's first, as they were at one time."""
-        for _ in range(LOOKS):
+        until = monotonic() + PATIENCE
+        while monotonic() < until:
             turn = self.head[TURN]
-            rows = self._look()
-            if turn % 2 == 0 and self.head[TURN] == turn:
-                return rows
+            if turn % 2 == 0:
+                rows = self._look()
+                if self.head[TURN] == turn:
+                    return rows
             os.sched_yield()
         return self._look()  # the supervisor has died meanwhile: better counted twice than not shown
 

@@ -151,7 +151,8 @@ def test_a_reader_never_sees_a_row_moved_by_half(board):
     assert seen[-1] > 0
 
 
-def test_the_numbers_of_a_supervisor_that_died_meanwhile_are_still_shown(board):
+def test_the_numbers_of_a_supervisor_that_died_meanwhile_are_still_shown(board, monkeypatch):
+    monkeypatch.setattr("proxy.observe.board.PATIENCE", 0.01)
     first = board.first(OTHER, "a")
     board.cells_of(0)[first] = 3
     board.head[0] += 1
