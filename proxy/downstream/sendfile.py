@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from proxy.downstream.h1 import H1Connection
     from proxy.downstream.h1_exchange import H1Exchange
 
-TURN = 1024 * 1024  # octets in a row, before other connections have theirs: 0.3 ms
+TURN = 512 * 1024  # octets in a row, before other connections have theirs: 0.15 ms
 _NO_SENDFILE = frozenset((errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP))  # not from this file system
 
 

@@ -21,7 +21,7 @@ from proxy.observe.logs import Seldom
 from tests.downstream.stage import GET, SEND_TIMEOUT, FakeListener, FakeRuntime, head, hello
 from tests.fakes import FakeTransport
 
-CONTENT = random.Random(11).randbytes(3 * TURN + 4321)
+CONTENT = random.Random(11).randbytes(6 * TURN + 4321)
 SIZE = len(CONTENT)
 LITTLE = 8192  # octets of each buffer in the kernel where a client shall be slow
 
