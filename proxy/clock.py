@@ -13,7 +13,8 @@ import logging
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Protocol
+from typing import Any, Protocol
+from weakref import WeakMethod
 
 log = logging.getLogger("proxy.clock")
 
@@ -67,6 +68,7 @@ class DeadlineWheel:
         self._loop = loop
         self._watched: set[Timed] = set()
         self._every_tick: list[Callable[[float], None]] = []
+        self._while_used: set[WeakMethod[Callable[[float], Any]]] = set()
         self._timer: asyncio.TimerHandle | None = None
         # Bound once: each access to a bound method makes a new object.
         self.watch = self._watched.add
@@ -75,6 +77,13 @@ class DeadlineWheel:
     def every_tick(self, call: Callable[[float], None]) -> None:
         """Have `call(now)` run on each tick; it must be short and must not raise."""
         self._every_tick.append(call)
+
+    def tick_while_used(self, method: Callable[[float], None]) -> None:
+        """The same for a method, for as long as anybody else has its object: it need not be taken off.
+
+        What a reload replaces is still used by exchanges that have begun with it; nobody knows how long.
+        """
+        self._while_used.add(WeakMethod(method, self._while_used.discard))
 
     def start(self) -> None:
         self._tick()
@@ -89,8 +98,15 @@ class DeadlineWheel:
         WALL.update()
         now = time.monotonic()
         self.expire(now)
+        self.call_all(now)
+
+    def call_all(self, now: float) -> None:
+        """What runs on each tick."""
         for call in self._every_tick:
             call(now)
+        for reference in list(self._while_used):
+            if (method := reference()) is not None:
+                method(now)
 
     def expire(self, now: float) -> None:
         """Call `expired` of everything whose deadline lies before `now`."""

@@ -155,6 +155,26 @@ def test_what_runs_every_tick_is_told_the_time(loop, wheel):
     assert times == [begun + number * TICK for number in (1, 2, 3, 4)]
 
 
+class Ticked:
+    def __init__(self, times):
+        self.times = times
+
+    def tick(self, now):
+        self.times.append(now)
+
+
+def test_what_nobody_uses_any_more_ticks_no_more(loop, wheel):
+    times = []
+    ticked = Ticked(times)
+    wheel.tick_while_used(ticked.tick)
+    loop.run_until(loop.now + 2 * TICK)
+    assert len(times) == 2
+    del ticked
+    loop.run_until(loop.now + 2 * TICK)
+    assert len(times) == 2
+    assert not wheel._while_used
+
+
 def test_stopped_it_ticks_no_more(loop, wheel):
     watched = Watched(loop, loop.now + 1)
     wheel.watch(watched)

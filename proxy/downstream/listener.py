@@ -51,21 +51,27 @@ class Gate:
     def enter(self, address: str) -> bool:
         """Count one in; False if this client has too many already (it is counted all the same)."""
         self.count += 1
-        if self.per_client is None:
-            return True
-        self._clients[address] += 1
-        return self._clients[address] <= self.per_client
+        self._clients[address] += 1  # without a limit too: a reload may bring one
+        return self.per_client is None or self._clients[address] <= self.per_client
 
     def leave(self, address: str) -> None:
         was_full = self.full
         self.count -= 1
-        if self.per_client is not None:
-            self._clients[address] -= 1
-            if not self._clients[address]:
-                del self._clients[address]
+        self._clients[address] -= 1
+        if not self._clients[address]:
+            del self._clients[address]
         if was_full:
-            for listener in self.listeners:
-                listener.accept_again()
+            self._let_in()
+
+    def become(self, most: int, per_client: int | None) -> None:
+        """Other limits from now on; who is in stays."""
+        self.most = most
+        self.per_client = per_client
+        self._let_in()
+
+    def _let_in(self) -> None:
+        for listener in self.listeners:
+            listener.accept_again()
 
 
 class Listener:
@@ -152,6 +158,12 @@ class Listener:
             self._too_many.discard(connection)
             self._gate.leave(connection.peer.address)
 
+    def trust_others(self, trust: Trust) -> None:
+        """What peers claim is believed by other rules; those that are connected have no older rights."""
+        self._trust = trust
+        for connection in self.connections:
+            connection.peer.trust_others(trust)
+
     def tidy(self, now: float) -> None:
         """Have connections that have been idle for a while give back what they remember."""
         idle = now - TIDY_AFTER + self.switch.runtime.settings.keep_alive_timeout
@@ -204,6 +216,8 @@ class Listener:
     def close(self) -> None:
         """Close everything at once."""
         self._stop_listening()
+        if self in self._gate.listeners:
+            self._gate.listeners.remove(self)
         for connection in list(self.connections):
             connection.transport.abort()
 

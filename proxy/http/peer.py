@@ -71,6 +71,12 @@ class Peer:
             self._lines = lines
         return lines
 
+    def trust_others(self, trust: Trust) -> None:
+        """Another rule from now on."""
+        self._trust = trust
+        self.trusted = trust(self.address)
+        self.forget()
+
     def forget(self) -> None:
         """Give back the memory of what was remembered; the connection is idle."""
         self._block = None

@@ -37,6 +37,10 @@ class Disguise:
         self._public = public
         self.learn(addresses)
 
+    def allow(self, public: Collection[str]) -> None:
+        """These are the names of the site from now on; `learn` anew."""
+        self._public = public
+
     def learn(self, addresses: Iterable[tuple[str, int | None]]) -> None:
         """These are the addresses from now on."""
         public = self._public

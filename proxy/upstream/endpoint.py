@@ -66,6 +66,7 @@ class Endpoint:
         refusals, down_until: connects that failed in a row; it rests until then (0.0: does not).
         ejections, ejected_until: the same for ejection from real traffic.
         warm_from: since when its share grows; 0.0 when it has all of it.
+        why, since: the last change of its standing in words, and when that was (seconds since 1970).
         trial_from: since when it is back from a rest or an ejection without having answered well (see
             `try_out`); 0.0 mostly.
 
@@ -78,7 +79,7 @@ class Endpoint:
         "_most_idle", "answers", "down_until", "ejected_until", "ejections", "errors", "failed_at",
         "failures", "group", "host", "idle", "idle_limit", "in_flight", "keeps", "latency", "leaving_until",
         "most", "name", "order", "origin", "percent", "port", "priority", "probe_failure", "refusals",
-        "scout", "share", "signs", "tested_until", "trial_from", "warm_from", "weight")
+        "scout", "share", "signs", "since", "tested_until", "trial_from", "warm_from", "weight", "why")
 
     def __init__(self, name: str, host: str, port: int | None, share: int, idle_limit: IdleLimit,
                  most_idle: int, *, most: int = 0, priority: int = 0, origin: str = "") -> None:
@@ -102,7 +103,8 @@ class Endpoint:
         self.signs = Signs()
         self.order = Order.READY
         self.trial_from = 0.0
-        self.probe_failure = ""
+        self.probe_failure = self.why = ""
+        self.since = 0.0
         self.refusals = self.ejections = self.failures = 0
         self.down_until = self.ejected_until = self.warm_from = self.failed_at = 0.0
         self.answers = self.errors = 0.0
@@ -114,6 +116,19 @@ class Endpoint:
         """Another address of the same configured name, with the same settings."""
         return Endpoint(name, host, port, self.share, self.idle_limit.anew(), self._most_idle,
                         most=self.most, priority=self.priority, origin=self.origin)
+
+    def settle(self, fresh: Endpoint, *, share: bool) -> None:
+        """Take over what the configuration says by now.
+
+        Args:
+            share: the weight, too; else the operator's word on it holds.
+        """
+        if share:
+            self.share = fresh.share
+        if not self.idle_limit.has_most(fresh.idle_limit):
+            self.idle_limit = fresh.idle_limit.anew()  # one for each of the addresses of a name
+        self.most, self._most_idle = fresh.most, fresh._most_idle
+        self.priority, self.group = fresh.priority, (fresh.priority, self.group[1])
 
     def is_available(self) -> bool:
         """Whether nothing speaks against a new exchange; that it may be full is another matter."""
@@ -210,6 +225,11 @@ class Endpoint:
             return False
         self.idle.append(connection)
         return True
+
+    def keep_none(self) -> None:
+        """It works on, but nothing is kept for later."""
+        self._most_idle = 0
+        self.close_idle()
 
     def make_room(self) -> None:
         """For a connection that was opened though one was idle: the oldest goes, so that their number stays.

@@ -62,6 +62,10 @@ class IdleLimit:
         """Seconds after which a scout can prove nothing more."""
         return self._most / PART + GRAIN
 
+    def has_most(self, other: IdleLimit) -> bool:
+        """Whether both are configured the same."""
+        return self._most == other._most
+
     def anew(self) -> IdleLimit:
         """For another endpoint of the same configuration."""
         return IdleLimit(self._most)

@@ -15,6 +15,7 @@ from typing import cast
 from proxy.balancing.strategy import Strategy
 from proxy.clock import DeadlineWheel
 from proxy.http.exchange import Exchange
+from proxy.observe.events import Report, unreported
 from proxy.upstream import ejection
 from proxy.upstream.answer import AnswerMemo
 from proxy.upstream.complaints import Complaints
@@ -24,11 +25,12 @@ from proxy.upstream.endpoint import Endpoint, Order, Signs
 from proxy.upstream.queue import Queue, Waiter
 from proxy.upstream.rules import PoolRules, PoolTimeouts
 from proxy.upstream.siblings import NO_SHARES, Shares, endpoints_at, known_as, weigh
+from proxy.upstream.standing import changed
+from proxy.upstream.warmth import warm_up
 
 log = logging.getLogger("proxy.upstream")
 
 FIRST_REST, LONGEST_REST = 1.0, 10.0  # seconds an endpoint is passed over after connects that failed
-WARM_STEPS = 10       # in which a returning endpoint gets back its share
 
 
 class Pool:
@@ -44,8 +46,7 @@ class Pool:
                  rules: PoolRules, loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel) -> None:
         self.name = name
         self.endpoints = list(endpoints)
-        self.strategy = strategy
-        self._choose = cast("Callable[[Exchange, Collection[Endpoint]], Endpoint | None]", strategy.pick)
+        self.use_strategy(strategy)
         self.timeouts = timeouts
         self.rules = rules
         self.retry = rules.retry
@@ -61,13 +62,19 @@ class Pool:
         self.panic = False
         self.signs = Signs()
         self.unreachable: Callable[[str], None] = _nobody  # told of a configured name that may have moved
+        self.report: Report = unreported  # told of each change of an endpoint's standing
         self._active: list[Endpoint] = []
         self._retired: list[Endpoint] = []  # no longer of the pool, but still at work
         self._complaints = Complaints(name)
         self.complain = self._complaints.add
         self._next_second = self._next_fade = 0.0
         self._renew()
-        wheel.every_tick(self._tick)
+        wheel.tick_while_used(self._tick)
+
+    def use_strategy(self, strategy: Strategy) -> None:
+        """This one picks; it learns at the next rebuild from whom."""
+        self.strategy = strategy
+        self._choose = cast("Callable[[Exchange, Collection[Endpoint]], Endpoint | None]", strategy.pick)
 
     # Choosing.
 
@@ -168,7 +175,7 @@ class Pool:
         endpoint.refusals += 1
         rest = min(FIRST_REST * 2 ** min(endpoint.refusals - 1, 8), LONGEST_REST)
         endpoint.down_until = self.loop.time() + rest
-        log.warning("%s %s cannot be reached: %s", self.name, endpoint.name, reason)
+        changed(self, endpoint, "unreachable", f"cannot be reached: {reason}", seconds=rest)
         if endpoint.origin != endpoint.name:
             self.unreachable(endpoint.origin)
         self._rebuild()
@@ -178,7 +185,7 @@ class Pool:
         if endpoint.refusals:
             endpoint.refusals = 0
             endpoint.leaving_until = endpoint.trial_from = 0.0
-            log.warning("%s %s can be reached again", self.name, endpoint.name)
+            changed(self, endpoint, "reachable", "can be reached again")
             if endpoint.down_until:
                 endpoint.down_until = 0.0
                 self._returned(endpoint)
@@ -244,10 +251,15 @@ class Pool:
         at = self.endpoints.index(old[0])
         self.endpoints = [endpoint for endpoint in self.endpoints if endpoint.origin != origin]
         self.endpoints[at:at] = new
-        for endpoint in old:
-            if endpoint not in new:
-                self._retire(endpoint)
-        self._retired = [e for e in (*self._retired, *old) if e.in_flight and e not in new]
+        self.replaced(old)
+
+    def replaced(self, old: Iterable[Endpoint]) -> None:
+        """Some of `old` are no longer of the pool: they finish what runs."""
+        gone = [endpoint for endpoint in old if endpoint not in self.endpoints]
+        for endpoint in gone:
+            self._retire(endpoint)
+        self._retired = [e for e in (*self._retired, *gone) if e.in_flight]
+        self.full = {e for e in self.endpoints if e.most and e.in_flight >= e.most}
         self._renew()
 
     def _retire(self, endpoint: Endpoint) -> None:
@@ -266,7 +278,7 @@ class Pool:
         seconds = rules.seconds(endpoint)
         endpoint.ejected_until = self.loop.time() + seconds
         endpoint.close_idle()
-        log.warning("%s %s ejected for %g s: %s", self.name, endpoint.name, seconds, reason)
+        changed(self, endpoint, "ejected", f"ejected for {seconds:g} s: {reason}", seconds=seconds)
         self._rebuild()
 
     def _returned(self, endpoint: Endpoint) -> None:
@@ -281,16 +293,7 @@ class Pool:
     def _weigh(self) -> None:
         """The weights that strategies see: shares, finer while somebody has but a part of its own."""
         weigh(self.endpoints)
-        if any(endpoint.warm_from for endpoint in self.endpoints):
-            for endpoint in self.endpoints:
-                endpoint.weight *= self._warmth(endpoint)
-
-    def _warmth(self, endpoint: Endpoint) -> int:
-        """How many of its steps it has."""
-        if not endpoint.warm_from:
-            return WARM_STEPS
-        step = int((self.loop.time() - endpoint.warm_from) / self.rules.slow_start * WARM_STEPS) + 1
-        return min(step, WARM_STEPS)
+        warm_up(self.endpoints, self.rules.slow_start, self.loop.time())
 
     # Time.
 
@@ -334,7 +337,7 @@ class Pool:
         for endpoint in back:
             if 0.0 < endpoint.ejected_until <= now:
                 ejection.end(endpoint, now)
-                log.warning("%s %s is back from ejection", self.name, endpoint.name)
+                changed(self, endpoint, "returned", "is back from ejection")
             if endpoint.down_until <= now:
                 endpoint.down_until = 0.0
             endpoint.try_out(now)

@@ -45,6 +45,12 @@ class Queue:
     def __len__(self) -> int:
         return self._count
 
+    def become(self, new: Queue | None) -> None:
+        """Have the rules of another queue; None: let those go on who wait, and nobody more in."""
+        self._size = 0 if new is None else new._size
+        if new is not None:
+            self.timeout = new.timeout
+
     def has_room(self) -> bool:
         return self._count < self._size
 

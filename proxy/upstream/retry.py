@@ -34,6 +34,10 @@ class Budget:
         self._retries += 1
         return True
 
+    def inherit(self, other: Budget) -> None:
+        """Go on with what another one has counted."""
+        self.exchanges, self._retries = other.exchanges, other._retries
+
     def fade(self) -> None:
         """A second has passed."""
         self._retries *= FADE

@@ -22,6 +22,11 @@ class PoolTimeouts:
         self.response_body = response_body
         self.tunnel = tunnel
 
+    def become(self, new: PoolTimeouts) -> None:
+        """Connections that are kept go by these, too."""
+        self.connect, self.response_head = new.connect, new.response_head
+        self.response_body, self.tunnel = new.response_body, new.tunnel
+
 
 class PoolRules:
     """What a pool does about endpoints that fail or are full; each part may be absent.

@@ -185,8 +185,7 @@ class World:
         self.clock.now += seconds
         self.wheel.expire(self.clock.now)
         self.loop.run_timers()
-        for call in self.wheel._every_tick:
-            call(self.clock.now)
+        self.wheel.call_all(self.clock.now)
         assert not any(self.beside_a_place()), "not even at the next tick"
         self.settle()
 

@@ -85,5 +85,4 @@ class Setting:
     def wait(self, seconds):
         """Let time pass, and one tick come."""
         self.loop.now += seconds
-        for call in self.wheel._every_tick:
-            call(self.loop.now)
+        self.wheel.call_all(self.loop.now)

@@ -4,7 +4,8 @@ import pytest
 
 from proxy.upstream.ejection import LONGEST, Ejection
 from proxy.upstream.endpoint import LEAVING, Order
-from proxy.upstream.pool import FIRST_REST, WARM_STEPS
+from proxy.upstream.pool import FIRST_REST
+from proxy.upstream.warmth import STEPS
 from tests.upstream.pool_stage import Setting
 
 RULES = Ejection(failures=3, window=10.0, duration=8.0, rate=0.5)
@@ -289,7 +290,7 @@ def test_who_comes_back_gets_its_share_step_by_step():
     one, two, three = s.endpoints
     s.pool.connect_failed(one, "refused")
     s.wait(FIRST_REST)
-    assert [endpoint.weight for endpoint in s.endpoints] == [1, WARM_STEPS, WARM_STEPS]
+    assert [endpoint.weight for endpoint in s.endpoints] == [1, STEPS, STEPS]
     weights = []
     for _ in range(11):
         s.wait(1.0)

@@ -1,0 +1,86 @@
+"""What a reload does to a pool: it becomes what the new configuration says, and goes on as who it is.
+
+The rule of this room: a pool is known by its name, an endpoint by its address in the pool. So exchanges
+that run, requests that wait and connections that are kept have what they had, the clients that are stuck
+to an endpoint stay with it, and what real traffic, probes and the operator have said of it still holds.
+Nothing here can fail: what can was done when the new pool was built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from proxy.upstream.endpoint import Endpoint
+from proxy.upstream.pool import Pool
+from proxy.upstream.queue import Queue
+from proxy.upstream.retry import NO_RETRY
+
+
+@dataclass(frozen=True, slots=True)
+class Heirs:
+    """What of a pool goes on.
+
+    Args:
+        endpoints: as configured, those that are the same as before.
+        reweighed: those of them whose weight in the file is another one: the operator's counts no more.
+        strategy: whether the strategy is the same, so that it keeps its place and what it has learned.
+    """
+
+    endpoints: Collection[str]
+    reweighed: Collection[str] = ()
+    strategy: bool = True
+
+
+def succeed(pool: Pool, new: Pool, heirs: Heirs) -> None:
+    """Let `pool` be from now on what `new` says, which was built for this and is used by nobody."""
+    before = pool.endpoints
+    pool.endpoints = list(_endpoints(before, new.endpoints, heirs))
+    _take_rules(pool, new)
+    if not heirs.strategy:
+        pool.use_strategy(new.strategy)
+    pool.disguise.allow(new.rules.public)
+    for endpoint in pool.endpoints:
+        if endpoint not in before:
+            endpoint.warm_from = pool.loop.time() if pool.rules.slow_start else 0.0
+    pool.replaced(before)
+
+
+def retire(pool: Pool) -> None:
+    """No configuration has it any more: who runs or waits finishes here, and nothing is kept for others."""
+    for endpoint in pool.endpoints:
+        endpoint.keep_none()
+
+
+def _endpoints(before: Sequence[Endpoint], new: Sequence[Endpoint], heirs: Heirs) -> list[Endpoint]:
+    """In the new order; of a name with several addresses all that it has now."""
+    known: dict[str, list[Endpoint]] = {}
+    for endpoint in before:
+        if endpoint.origin in heirs.endpoints:
+            known.setdefault(endpoint.origin, []).append(endpoint)
+    found: list[Endpoint] = []
+    for fresh in new:
+        kept = known.pop(fresh.origin, [])
+        for endpoint in kept:
+            endpoint.settle(fresh, share=fresh.origin in heirs.reweighed)
+        found += kept or [fresh]
+    return found
+
+
+def _take_rules(pool: Pool, new: Pool) -> None:
+    """The new rules, with what the old ones have counted."""
+    if new.retry is not NO_RETRY and pool.retry is not NO_RETRY:
+        new.retry.budget.inherit(pool.retry.budget)
+    pool.queue = _queue(pool.queue, new.queue)
+    if pool.hedge is None or new.hedge is None:
+        pool.hedge = new.hedge
+    pool.retry, pool.sticky, pool.timed, pool.rules = new.retry, new.sticky, new.timed, new.rules
+    pool.timeouts.become(new.timeouts)
+
+
+def _queue(old: Queue | None, new: Queue | None) -> Queue | None:
+    """Who waits goes on waiting, in a queue that takes nobody more if there is to be none."""
+    if not old:
+        return new
+    old.become(new)
+    return old
