@@ -9,7 +9,9 @@ is another service), and names that a route answers to, which are the site's own
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
 from proxy.http.prepared import ResponseHead
 from proxy.wire.status import status_line
@@ -34,46 +36,18 @@ class Disguise:
     """
 
     def __init__(self, addresses: Iterable[tuple[str, int | None]], public: Collection[str] = ()) -> None:
-        self._public = public
+        self._public = frozenset(public)
         self.learn(addresses)
 
     def allow(self, public: Collection[str]) -> None:
         """These are the names of the site from now on; `learn` anew."""
-        self._public = public
+        self._public = frozenset(public)
 
     def learn(self, addresses: Iterable[tuple[str, int | None]]) -> None:
         """These are the addresses from now on."""
-        public = self._public
-        whole: set[str] = set()    # host and port, or a host that is an address by itself
-        names: set[str] = set()    # an address only behind `//`
-        cookies: set[str] = set()
-        sockets: set[str] = set()
-        marks: set[str] = set()
-        for host, port in addresses:
-            if port is None:
-                sockets.add(_escaped(host))
-                marks.add(host.lower())
-                continue
-            marks |= {f":{port}", f"3a{port}"}
-            for name in _names_of(host):
-                whole.add(f"{_escaped(name)}{_COLON}{port}")
-                if name not in public:
-                    cookies.add(_escaped(name))
-                if name in LOOPBACK or name in public:
-                    continue
-                if name.startswith("[") or name.replace(".", "").isdigit():
-                    whole.add(_escaped(name))
-                    marks |= {name, *([name[1:5]] if name.startswith("[") else [])}
-                else:
-                    names.add(_escaped(name))
-                    marks |= {f"//{name}", f"2f{name}"}
-        found = [f"({_PREFIX}|{_EDGE}){_any_of(whole)}{_END}"] if whole else []
-        found += [f"({_PREFIX}){_any_of(names)}{_END}"] if names else []
-        self._found = _compiled("|".join(found))
-        self._domain = _compiled(rf";[ \t]*domain=\.?{_any_of(cookies)}(?=[ \t]*(?:;|\r))" if cookies else "")
-        self._socket = _compiled(_any_of(sockets) if sockets else "")
-        self._marks = (*(mark.encode() for mark in sorted(marks)), b"domain=")
-        self._mark = re.compile(b"|".join(map(re.escape, self._marks)))
+        patterns = patterns_of(frozenset(addresses), self._public)
+        self._found, self._domain, self._socket = patterns.found, patterns.domain, patterns.socket
+        self._marks, self._mark = patterns.marks, patterns.mark
 
     def _suspects(self, lines: bytes) -> bool:
         """Whether a closer look pays; nearly no head has any of the marks.
@@ -107,6 +81,68 @@ class Disguise:
         return ResponseHead(head.status, lines, head.length, dated=head.dated)
 
 
+class Patterns(NamedTuple):
+    """What is searched for; see `Disguise`."""
+
+    found: re.Pattern[bytes] | None
+    domain: re.Pattern[bytes] | None
+    socket: re.Pattern[bytes] | None
+    marks: tuple[bytes, ...]
+    mark: re.Pattern[bytes]
+
+
+@lru_cache(256)
+def patterns_of(addresses: frozenset[tuple[str, int | None]], public: frozenset[str]) -> Patterns:
+    """Remembered, as a reload prepares here what it then changes without a pause."""
+    sockets = {host for host, port in addresses if port is None}
+    ports: dict[str, set[int]] = {}
+    for host, port in addresses:
+        for name in _names_of(host) if port is not None else ():
+            ports.setdefault(name, set()).add(port or 0)
+    hidden = ports.keys() - public
+    names = {name for name in hidden - LOOPBACK if not _is_address(name)}  # an address only behind `//`
+    found = [f"({_PREFIX}|{_EDGE}){_any_of(_places(ports, hidden))}{_END}"] if ports else []
+    found += [f"({_PREFIX}){_any_of(map(_escaped, names))}{_END}"] if names else []
+    cookies = _any_of(map(_escaped, hidden))
+    marks = (*(mark.encode() for mark in sorted(_marks(sockets, ports, hidden))), b"domain=")
+    return Patterns(
+        _compiled("|".join(found)),
+        _compiled(rf";[ \t]*domain=\.?{cookies}(?=[ \t]*(?:;|\r))" if hidden else ""),
+        _compiled(_any_of(map(_escaped, sockets)) if sockets else ""),
+        marks, re.compile(b"|".join(map(re.escape, marks))))
+
+
+def _places(ports: Mapping[str, set[int]], hidden: Collection[str]) -> Iterator[str]:
+    """Patterns of host and port, or of a host that is an address by itself.
+
+    Hosts that have the same ports share one: what 500 endpoints take to compile is 20 ms, by pairs 300.
+    """
+    groups: dict[tuple[frozenset[int], bool], list[str]] = {}
+    for name, numbers in ports.items():
+        alone = name in hidden and name not in LOOPBACK and _is_address(name)
+        groups.setdefault((frozenset(numbers), alone), []).append(_escaped(name))
+    for (same, alone), hosts in groups.items():
+        yield f"{_any_of(hosts)}(?:{_COLON}{_any_of(map(str, same))}){'?' if alone else ''}"
+
+
+def _marks(sockets: Iterable[str], ports: Mapping[str, set[int]], hidden: Collection[str]) -> Iterator[str]:
+    """What a head in which an address stands has in any case, in lower case."""
+    yield from {socket.lower() for socket in sockets}
+    for port in {port for numbers in ports.values() for port in numbers}:
+        yield from (f":{port}", f"3a{port}")
+    for name in set(hidden) - LOOPBACK:
+        if not _is_address(name):
+            yield from (f"//{name}", f"2f{name}")
+        else:
+            yield name
+            if name.startswith("["):
+                yield name[1:5]
+
+
+def _is_address(name: str) -> bool:
+    return name.startswith("[") or name.replace(".", "").isdigit()
+
+
 def _replaced(scheme: bytes, host: bytes) -> Callable[[re.Match[bytes]], bytes]:
     def replace(found: re.Match[bytes]) -> bytes:
         before = found[found.lastindex or 1]
@@ -136,7 +172,7 @@ def _escaped(name: str) -> str:
     return "".join(encoded.get(character) or re.escape(character) for character in name)
 
 
-def _any_of(patterns: set[str]) -> str:
+def _any_of(patterns: Iterable[str]) -> str:
     return "(?:" + "|".join(sorted(patterns, key=len, reverse=True)) + ")"
 
 
