@@ -31,7 +31,8 @@ SUPERVISOR = "supervisor"
 PATIENCE = 2.0  # seconds; a worker whose loop is held up for so long has other sorrows
 MOST_UNREAD = 200  # messages for a process that does not read: it is stuck, and is asked no more
 
-Answers = Mapping[str, Callable[[dict[str, Any]], Any]]
+Answering = Callable[[dict[str, Any]], Any]
+Answers = Mapping[str, Answering]
 Send = Callable[[str, str, str], None]
 
 

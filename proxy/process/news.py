@@ -9,6 +9,7 @@ from the operator to the workers:
 
     order      {"pool": "web", "endpoint": "127.0.0.1:8001", "order": "ready" | "drain" | "disabled"}
     weight     {"pool": "web", "endpoint": "127.0.0.1:8001", "weight": 3}
+    pause      {"pool": "web", "endpoint": "", "paused": true}
 
 and from a worker to the lookout:
 
@@ -27,8 +28,9 @@ HEALTH = "health"
 ADDRESSES = "addresses"
 ORDER = "order"
 WEIGHT = "weight"
+PAUSE = "pause"
 HURRY = "hurry"
-FOR_WORKERS = frozenset((HEALTH, ADDRESSES, ORDER, WEIGHT))
+FOR_WORKERS = frozenset((HEALTH, ADDRESSES, ORDER, WEIGHT, PAUSE))
 
 
 def health(pool: str, endpoint: str, *, up: bool, why: str) -> str:
@@ -45,6 +47,10 @@ def order(pool: str, endpoint: str, wanted: str) -> str:
 
 def weight(pool: str, endpoint: str, wanted: int) -> str:
     return json.dumps({"pool": pool, "endpoint": endpoint, "weight": wanted})
+
+
+def pause(pool: str, *, paused: bool) -> str:
+    return json.dumps({"pool": pool, "endpoint": "", "paused": paused})
 
 
 def hurry(pool: str, endpoint: str) -> str:

@@ -43,8 +43,8 @@ class Plane(Protocol):
     def told(self, word: str, text: str) -> None:
         """The lookout has found out something about an endpoint, see `news.py`."""
 
-    def report_to(self, tell: Callable[[str, str], None]) -> None:
-        """Have `tell(word, text)` called with what the supervisor should know."""
+    def report_to(self, tell: asking.Send) -> None:
+        """Have `tell(word, text, about)` called with what the supervisor should know."""
 
     def reopen_logs(self) -> None:
         """The log files were moved away."""

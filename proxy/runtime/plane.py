@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import json
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -20,8 +21,12 @@ from proxy.downstream.listener import Gate, Listener
 from proxy.downstream.switch import Switch
 from proxy.http.addresses import AddressSet
 from proxy.observe.access_log import AccessLog
+from proxy.observe.events import EVENT, Record
+from proxy.runtime.answers import log_level, pools_told
 from proxy.runtime.build import build
 from proxy.upstream.endpoint import Order
+
+Tell = Callable[[str, str, str], None]
 
 TIDY_EVERY = 5.0  # seconds
 
@@ -53,7 +58,10 @@ class DataPlane:
         self._listeners: list[Listener] = []
         self._next_tidy = 0.0
         self._wheel.every_tick(self._tidy)
-        self.answers: dict[str, Callable[[dict[str, Any]], Any]] = {}
+        self.answers: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "pools": lambda _: pools_told(self._runtime.pools.values()),
+            "level": log_level,
+        }
 
     async def start(self, sockets: Iterable[tuple[object, socket.socket]]) -> None:
         """Serve on these listening sockets; each comes with the listener's configuration."""
@@ -93,11 +101,15 @@ class DataPlane:
                 pool.order(told["endpoint"], Order(told["order"]))
             case "weight":
                 pool.set_share(told["endpoint"], told["weight"])
+            case "pause":
+                pool.pause(paused=told["paused"])
 
-    def report_to(self, tell: Callable[[str, str], None]) -> None:
-        """Have `tell(word, text)` called with what the supervisor should know."""
+    def report_to(self, tell: Tell) -> None:
+        """Have `tell(word, text, about)` called with what the supervisor should know."""
+        numbers = itertools.count()
         for pool in self._runtime.pools.values():
             pool.unreachable = partial(_tell_unreachable, tell, pool.name)
+            pool.report = partial(_tell_event, tell, numbers)
 
     def reopen_logs(self) -> None:
         if self._log is not None:
@@ -115,5 +127,9 @@ class DataPlane:
             self._log.flush()
 
 
-def _tell_unreachable(tell: Callable[[str, str], None], pool: str, endpoint: str) -> None:
-    tell("hurry", json.dumps({"pool": pool, "endpoint": endpoint}))
+def _tell_unreachable(tell: Tell, pool: str, endpoint: str) -> None:
+    tell("hurry", json.dumps({"pool": pool, "endpoint": endpoint}), "")
+
+
+def _tell_event(tell: Tell, numbers: Iterator[int], record: Record) -> None:
+    tell(EVENT, json.dumps(record), str(next(numbers)))

@@ -19,17 +19,20 @@ from proxy.observe.events import Report, unreported
 from proxy.upstream import ejection
 from proxy.upstream.answer import AnswerMemo
 from proxy.upstream.complaints import Complaints
+from proxy.upstream.course import Course
 from proxy.upstream.disguise import Disguise
 from proxy.upstream.ejection import Ejection
 from proxy.upstream.endpoint import Endpoint, Order, Signs
 from proxy.upstream.queue import Queue, Waiter
 from proxy.upstream.rules import PoolRules, PoolTimeouts
 from proxy.upstream.siblings import NO_SHARES, Shares, endpoints_at, known_as, weigh
+from proxy.upstream.standing import changed, noted
 from proxy.upstream.standing import changed
 from proxy.upstream.warmth import warm_up
 
 log = logging.getLogger("proxy.upstream")
 
+HELD = 1000, 30.0  # exchanges, seconds: the queue of a paused pool that has none of its own
 FIRST_REST, LONGEST_REST = 1.0, 10.0  # seconds an endpoint is passed over after connects that failed
 
 
@@ -40,6 +43,7 @@ class Pool:
         full: endpoints at their limit.
         signs: whether one of them may be leaving.
         panic: no endpoint is available, so all that might still work are tried.
+        paused: the operator has every new exchange wait.
     """
 
     def __init__(self, name: str, endpoints: Sequence[Endpoint], strategy: Strategy, timeouts: PoolTimeouts,
@@ -59,15 +63,16 @@ class Pool:
         self.disguise = Disguise((), rules.public)
         self.memo = AnswerMemo(self.disguise)
         self.full: set[Endpoint] = set()
-        self.panic = False
+        self.panic = self.paused = False
         self.signs = Signs()
         self.unreachable: Callable[[str], None] = _nobody  # told of a configured name that may have moved
+        self.report: Report = unreported  # told of each change of an endpoint's standing
         self.report: Report = unreported  # told of each change of an endpoint's standing
         self._active: list[Endpoint] = []
         self._retired: list[Endpoint] = []  # no longer of the pool, but still at work
         self._complaints = Complaints(name)
         self.complain = self._complaints.add
-        self._next_second = self._next_fade = 0.0
+        self._course = Course()
         self._renew()
         wheel.tick_while_used(self._tick)
 
@@ -88,7 +93,7 @@ class Pool:
             waited: the exchange comes from the queue, so that it need not stand behind it.
         """
         home = None if self.sticky is None else self.sticky.home(exchange)
-        if home is not None and home not in tried:
+        if home is not None and home not in tried and not self.paused:
             if home not in self.full:
                 return home
             if self.queue is not None and self.queue.has_room():
@@ -119,7 +124,7 @@ class Pool:
         return bool(self._left((*tried, *self.full), resting=resting))
 
     def _left(self, avoid: Collection[Endpoint], *, resting: bool) -> list[Endpoint]:
-        return [e for e in self.endpoints if e not in avoid and (
+        return [] if self.paused else [e for e in self.endpoints if e not in avoid and (
             e.is_available() or (resting and e.order is Order.READY and not e.probe_failure))]
 
     def pick_other(self, exchange: Exchange, tried: tuple[Endpoint, ...]) -> Endpoint | None:
@@ -160,6 +165,8 @@ class Pool:
 
     def _has_place(self, home: Endpoint | None) -> bool:
         """Whether those may be served who wait for `home`, or for anybody."""
+        if self.paused:
+            return False
         if home is not None and home.keeps_clients():
             return home not in self.full
         if self.panic:
@@ -211,6 +218,7 @@ class Pool:
         for endpoint in self.endpoints:
             if endpoint.origin == origin:
                 was_down, endpoint.probe_failure = bool(endpoint.probe_failure), "" if up else why or "down"
+                noted(endpoint, why)
                 if up and was_down:
                     # The probe has just been served, so rests and ejections are over, too.
                     endpoint.down_until = 0.0
@@ -226,6 +234,7 @@ class Pool:
             if endpoint.order is not order:
                 endpoint.order = order
                 log.warning("%s %s: %s", self.name, endpoint.name, order.value)
+                noted(endpoint, f"order: {order.value}")
                 if order is Order.READY:
                     self._warm(endpoint)
                 elif order is Order.DISABLED:
@@ -241,6 +250,15 @@ class Pool:
         self._weigh()
         self._rebuild()
         return bool(found)
+
+    def pause(self, *, paused: bool) -> None:
+        """Have what comes wait, up to the queue's limits, or go on."""
+        if paused and self.queue is None:
+            self.queue = Queue(*HELD)
+        if self.paused is not paused:
+            self.paused = paused
+            log.warning("%s: %s", self.name, "paused" if paused else "resumed")
+        self._rebuild()
 
     def addresses_told(self, origin: str, addresses: Iterable[str], shares: Shares = NO_SHARES) -> None:
         """A configured name has these addresses now; what stays keeps its counters, what goes finishes."""
@@ -298,62 +316,7 @@ class Pool:
     # Time.
 
     def _tick(self, now: float) -> None:
-        self._wake()
-        if any(endpoint.warm_from for endpoint in self.endpoints):
-            self._rewarm()
-        if self.queue:
-            self.queue.expire(now)
-            if self.panic and (waiter := self.queue.take()) is not None:
-                waiter.turn()  # one tries whether an endpoint is back
-            elif self.queue:
-                self._admit()  # who had tried all that were there, one of which is back since
-        self._review()
-        if self.rules.ejection is not None and now >= self._next_fade:
-            self._next_fade = now + self.rules.ejection.window / 4
-            ejection.fade(self.endpoints)
-        if now >= self._next_second:
-            self._next_second = now + 1.0
-            self._second()
-
-    def _second(self) -> None:
-        if self.rules.ejection is not None:
-            self.rules.ejection.forgive(self.endpoints, self.loop.time())
-        self.retry.budget.fade()
-        if self.hedge is not None:
-            self.hedge.settle()
-        self._complaints.second()
-
-    def _review(self) -> None:
-        """Eject who fails much more often than the others."""
-        rules = self.rules.ejection
-        if rules is not None and (found := rules.outlier(self._active)) is not None:
-            endpoint, share, others = found
-            self._eject(endpoint, rules, f"{share:.0%} of its answers failed, {others:.0%} of the others'")
-
-    def _wake(self) -> None:
-        """Let those try again whose time is over."""
-        now = self.loop.time()
-        back = [e for e in self.endpoints if 0.0 < e.down_until <= now or 0.0 < e.ejected_until <= now]
-        for endpoint in back:
-            if 0.0 < endpoint.ejected_until <= now:
-                ejection.end(endpoint, now)
-                changed(self, endpoint, "returned", "is back from ejection")
-            if endpoint.down_until <= now:
-                endpoint.down_until = 0.0
-            endpoint.try_out(now)
-            self._warm(endpoint)
-        if back:
-            self._rebuild()
-
-    def _rewarm(self) -> None:
-        before = [endpoint.weight for endpoint in self.endpoints]
-        now = self.loop.time()
-        for endpoint in self.endpoints:
-            if endpoint.warm_from and now - endpoint.warm_from >= self.rules.slow_start:
-                endpoint.warm_from = 0.0
-        self._weigh()
-        if before != [endpoint.weight for endpoint in self.endpoints]:
-            self._rebuild()
+        self._course.tick(self, now)
 
     def _renew(self) -> None:
         """The endpoints are not the same as before."""
@@ -376,7 +339,7 @@ class Pool:
         self.panic = not available
         usable = available or [e for e in ready if not e.probe_failure] or ready
         first = min((endpoint.group for endpoint in usable), default=None)
-        self._active = [endpoint for endpoint in usable if endpoint.group == first]
+        self._active = [] if self.paused else [endpoint for endpoint in usable if endpoint.group == first]
         self.strategy.rebuild(self._active)
         if available and self.queue:
             self._admit()
