@@ -27,7 +27,6 @@ from proxy.upstream.queue import Queue, Waiter
 from proxy.upstream.rules import PoolRules, PoolTimeouts
 from proxy.upstream.siblings import NO_SHARES, Shares, endpoints_at, known_as, weigh
 from proxy.upstream.standing import changed, noted
-from proxy.upstream.standing import changed
 from proxy.upstream.warmth import warm_up
 
 log = logging.getLogger("proxy.upstream")
@@ -66,7 +65,6 @@ class Pool:
         self.panic = self.paused = False
         self.signs = Signs()
         self.unreachable: Callable[[str], None] = _nobody  # told of a configured name that may have moved
-        self.report: Report = unreported  # told of each change of an endpoint's standing
         self.report: Report = unreported  # told of each change of an endpoint's standing
         self._active: list[Endpoint] = []
         self._retired: list[Endpoint] = []  # no longer of the pool, but still at work
