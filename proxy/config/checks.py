@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from proxy.config.admin_schema import check_admin, values_of
+from proxy.config.log_checks import check_log
 from proxy.config.plain import Finding, Values, items_of, mapping_of, text_in, twice
 from proxy.config.pool_checks import check_pool
 from proxy.config.schema import HANDLERS
@@ -25,6 +26,8 @@ def check(data: Values, folder: Path) -> Iterator[Finding]:
     Strategies of the user's own are imported, with `folder` beside what Python searches anyway.
     """
     yield from twice(items_of(data, "listen"), ("listen",), "a listener")
+    for loc, message in check_log(mapping_of(data.get("access_log")), folder):
+        yield ("access_log", *loc), message
     for loc, message in check_admin(values_of(data.get("admin"))):
         yield ("admin", *loc), message
     pools = mapping_of(data.get("pools"))

@@ -15,9 +15,10 @@ from proxy.config.wording import choices, nearest, quoted, shown
 CLASS_PATTERN: Final = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 HASH_KEYS: Final = ("client", "path", "query:NAME", "header:NAME", "cookie:NAME")
 RETRY_CAUSES: Final = ("connect", "reset", "timeout")
-STATUS_FORMS: Final = "(200, 200-399 or 200,204,300-399; statuses are 100 to 599)"
+STATUS_FORMS: Final = "(200, 2xx, 200-399 or 200,204,300-399; statuses are 100 to 599)"
 
 _RANGE = re.compile(r"\s*([1-5][0-9]{2})(?:\s*-\s*([1-5][0-9]{2}))?\s*")
+_CLASS = re.compile(r"\s*([1-5])[xX]{2}\s*")
 _PORT = re.compile(r":[0-9]{1,5}\Z")
 
 
@@ -105,17 +106,23 @@ class ProbeFieldName(FieldName):
 
 @dataclass(frozen=True)
 class StatusRanges(Rule):
-    """Statuses and ranges of them, in one text or a list, as pairs of first and last."""
+    """Statuses and ranges of them, in one text or a list, as pairs of first and last; None is any."""
 
-    def decode(self, value: object, folder: Path) -> list[tuple[int, int]]:
+    optional: bool = False
+
+    def decode(self, value: object, folder: Path) -> list[tuple[int, int]] | None:
+        if value is None and self.optional:
+            return None
         items = value if isinstance(value, list) else [value]
         if not items:
             raise ValueError(f"an empty list; give at least one {STATUS_FORMS}")
         return [pair for item in items for pair in _pairs(item)]
 
     def json(self) -> Json:
-        one: Json = {"type": ["string", "integer"], "pattern": "^[0-9, -]+$", "minimum": 100, "maximum": 599}
-        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+        numbers: Json = {"minimum": 100, "maximum": 599}
+        one: Json = {"type": ["string", "integer"], "pattern": "^[0-9xX, -]+$", **numbers}
+        several: Json = {"type": "array", "items": one, "minItems": 1}
+        return {"anyOf": [one, several, *([{"type": "null"}] if self.optional else [])]}
 
 
 def _pairs(item: object) -> list[tuple[int, int]]:
@@ -125,13 +132,19 @@ def _pairs(item: object) -> list[tuple[int, int]]:
     text = str(item) if isinstance(item, int) else text_of(item, f"a range of statuses {STATUS_FORMS}")
     pairs = []
     for part in text.split(","):
-        match = _RANGE.fullmatch(part)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
+        first, last = _pair(part)
         if first > last:
-            meant = f"; did you mean {part[0]}00-{part[0]}99?" if re.fullmatch("[1-5][xX]{2}", part) else ""
-            raise ValueError(f"{shown(item)} is not a range of statuses{meant} {STATUS_FORMS}")
+            raise ValueError(f"{shown(item)} is not a range of statuses {STATUS_FORMS}")
         pairs.append((first, last))
     return pairs
+
+
+def _pair(part: str) -> tuple[int, int]:
+    """First and last; the wrong way round where it is neither."""
+    if whole := _CLASS.fullmatch(part):
+        return int(whole[1]) * 100, int(whole[1]) * 100 + 99
+    match = _RANGE.fullmatch(part)
+    return (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
 
 
 @dataclass(frozen=True)

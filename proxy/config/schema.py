@@ -6,7 +6,6 @@ rule; the descriptions are what an editor shows. Models are frozen: a reload mak
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,19 +15,11 @@ from proxy.balancing import STRATEGIES
 from proxy.config.address import Address
 from proxy.config.admin_schema import AdminConfig
 from proxy.config.compress_schema import CompressConfig
-from proxy.config.file_rules import AddressRule, Folder, LogPath
+from proxy.config.file_rules import AddressRule, Folder
 from proxy.config.forms import NullIsAbsent, OneOrMany, OnOff, OrFalse, OrNothing, Section, ShortForm
-from proxy.config.http_rules import (
-    Condition,
-    FieldName,
-    FieldValue,
-    HostPattern,
-    Method,
-    Network,
-    PathPattern,
-    RedirectTarget,
-    Status,
-)
+from proxy.config.http_rules import FieldName, FieldValue, RedirectTarget, Status
+from proxy.config.log_schema import AccessLog, ErrorLog
+from proxy.config.match_schema import Cidr, Match
 from proxy.config.model import LATER, Bool, Later, Model, Octets, Seconds, coded
 from proxy.config.name_rules import UriPrefix
 from proxy.config.pool_rules import HashKey, StrategyName
@@ -38,9 +29,7 @@ from proxy.config.static_schema import StaticConfig
 
 HANDLERS: Final = ("reverse_proxy", "static", "redirect", "respond")
 
-Required = Annotated[str | bool, Condition()]
 SendFiles = dict[Annotated[str, UriPrefix()], Annotated[Path, Folder()]]
-Cidr = Annotated[IPv4Network | IPv6Network, Network()]
 
 
 class Listener(Model):
@@ -51,24 +40,6 @@ class Listener(Model):
     )
     tls: Later = Field(None, description=LATER)
     proxy_protocol: Later = Field(None, description=LATER)
-
-
-class AccessLog(Model):
-    """One line per exchange."""
-
-    path: Annotated[str, LogPath()] = Field("-", description="A file; - is standard output.")
-    format: Annotated[str, OneOf(("combined", "json"), "a format")] = Field(
-        "combined", description="combined (as nginx and Apache write it) or json."
-    )
-
-
-class ErrorLog(Model):
-    """What the proxy tells its operator."""
-
-    path: Annotated[str, LogPath()] = Field("-", description="A file; - is standard error.")
-    level: Annotated[str, OneOf(("debug", "info", "warning", "error"), "a level")] = Field(
-        "info", description="The least important level that is written."
-    )
 
 
 class Timeouts(Model):
@@ -178,30 +149,6 @@ class PoolConfig(Model):
         None, description="Brings clients back to their endpoint by a cookie; null or false: it does not."
     )
     app: Later = Field(None, description=LATER)
-
-
-class Match(Model):
-    """Conditions, all of which must hold; of the several values of one, any."""
-
-    host: Annotated[list[Annotated[str, HostPattern()]], OneOrMany()] = Field(
-        default_factory=list, description="www.example.com, or *.example.com for all below it."
-    )
-    path: Annotated[list[Annotated[str, PathPattern()]], OneOrMany()] = Field(
-        default_factory=list,
-        description="/a exactly; /a/* is /a/ and all below; ~^/a a regular expression.",
-    )
-    method: Annotated[list[Annotated[str, Method()]], OneOrMany()] = Field(
-        default_factory=list, description="GET, POST, ..."
-    )
-    header: Annotated[dict[Annotated[str, FieldName()], Required], Section()] = Field(
-        default_factory=dict, description="By name: a value, ~regex, true (present) or false (absent)."
-    )
-    query: Annotated[dict[str, Required], Section()] = Field(
-        default_factory=dict, description="By parameter: a value, ~regex, true (present) or false (absent)."
-    )
-    client: Annotated[list[Cidr], OneOrMany()] = Field(
-        default_factory=list, description="Addresses or CIDRs of clients."
-    )
 
 
 class RedirectConfig(Model):

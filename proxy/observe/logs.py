@@ -15,7 +15,7 @@ import os
 import re
 from time import monotonic
 
-from proxy.config.schema import ErrorLog
+from proxy.config.log_schema import ErrorLog
 
 STDERR = 2
 PAUSE = 60.0  # seconds between two warnings of the same
@@ -59,10 +59,14 @@ class Seldom:
     """Warns of something that lasts: the first time, then once a minute, with how often it came since.
 
     A full disk would else fill the log with a line for each request, on that same disk.
+
+    Args:
+        pause: seconds, where a minute is not right.
     """
 
-    def __init__(self, log: logging.Logger) -> None:
+    def __init__(self, log: logging.Logger, pause: float = PAUSE) -> None:
         self._log = log
+        self._pause = pause
         self._silent_until = 0.0
         self._left_out = 0
 
@@ -74,7 +78,7 @@ class Seldom:
         if self._left_out:
             message += f" ({self._left_out} times more since the last such line)"
         self._left_out = 0
-        self._silent_until = now + PAUSE
+        self._silent_until = now + self._pause
         self._log.warning(message, *args)
 
 

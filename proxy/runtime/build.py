@@ -20,6 +20,7 @@ from proxy.http.handler import Handler
 from proxy.observe.access_log import AccessLog
 from proxy.routing.matchers import prefixes_of
 from proxy.routing.table import Route, RouteTable
+from proxy.runtime.build_log import select
 from proxy.runtime.build_pool import build_pool
 from proxy.runtime.runtime import Runtime
 from proxy.upstream.pool import Pool
@@ -33,7 +34,8 @@ def build(config: Config, access_log: AccessLog | None, loop: asyncio.AbstractEv
     """The runtime of `config`; opens nothing and connects to nothing."""
     pools = {name: build_pool(name, config, loop, wheel) for name in config.pools}
     table = RouteTable(made for route in config.routes for made in _routes(route, config, pools))
-    return Runtime(_settings(config), table, pools, HeaderMemo(config.limits.headers), access_log)
+    log = None if access_log is None or config.access_log is None else select(config.access_log, access_log)
+    return Runtime(_settings(config), table, pools, HeaderMemo(config.limits.headers), log)
 
 
 def _settings(config: Config) -> Settings:

@@ -20,10 +20,10 @@ from proxy.descriptors import connection_capacity
 from proxy.downstream.listener import Gate, Listener
 from proxy.downstream.switch import Switch
 from proxy.http.addresses import AddressSet
-from proxy.observe.access_log import AccessLog
 from proxy.observe.events import EVENT, Record
 from proxy.runtime.answers import log_level, pools_told
 from proxy.runtime.build import build
+from proxy.runtime.build_log import open_log
 from proxy.upstream.endpoint import Order
 
 Tell = Callable[[str, str, str], None]
@@ -47,7 +47,7 @@ class DataPlane:
         self._loop = loop
         self._wheel = DeadlineWheel(loop)
         access = config.access_log
-        self._log = None if access is None else AccessLog(access.path, access.format)
+        self._log = None if access is None else open_log(access)
         if self._log is not None:
             self._wheel.every_tick(self._log.tick)
         self._runtime = build(config, self._log, loop, self._wheel)

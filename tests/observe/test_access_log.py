@@ -1,152 +1,13 @@
-import json
 import logging
 import os
-import re
-from types import SimpleNamespace
 
 import pytest
 
-from proxy.clock import WALL
 from proxy.observe import access_log
-from proxy.observe.access_log import BATCH, LONGEST, AccessLog, escape
-from tests.fakes import FakeExchange
-
-STAMP = rb"\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]"
-
-
-@pytest.fixture
-def opened(tmp_path):
-    """Makes logs, and closes their files."""
-    made = []
-
-    def make(form="combined", path=None):
-        made.append(AccessLog(str(path or tmp_path / "access.log"), form))
-        return made[-1]
-
-    yield make
-    for log in made:
-        if log._fd > 2:
-            os.close(log._fd)
-
-
-def exchange_of(target=b"/a?b", fields=(), **changes):
-    exchange = FakeExchange(target, fields, client="192.0.2.7", started=100.0)
-    exchange.version = 11
-    exchange.status, exchange.sent = 200, 5
-    for name, value in changes.items():
-        setattr(exchange, name, value)
-    return exchange
-
-
-def lines_of(log):
-    log.flush()
-    with open(log._path, "rb") as file:
-        return file.read().splitlines()
-
-
-# The two forms.
-
-def test_combined(opened):
-    log = opened()
-    log.ended(exchange_of(fields=[(b"Referer", b"http://r/"), (b"User-Agent", b"curl")]), 101.0)
-    log.ended(exchange_of(version=10), 101.0)
-    first, second = lines_of(log)
-    assert re.fullmatch(
-        rb'192\.0\.2\.7 - - ' + STAMP + rb' "GET /a\?b HTTP/1\.1" 200 5 "http://r/" "curl"', first)
-    assert second.endswith(b' "GET /a?b HTTP/1.0" 200 5 "-" "-"')
-
-
-def test_the_stamp_is_made_once_a_second(opened, monkeypatch):
-    log = opened()
-    first = log._time()
-    assert log._time() is first
-    monkeypatch.setattr(WALL, "second", WALL.second + 60)
-    assert log._time() != first
-
-
-def test_json(opened):
-    log = opened("json")
-    log.ended(exchange_of(
-        fields=[(b"Referer", b"http://r/"), (b"User-Agent", b"c\xe4rl"), (b"Content-Length", b"7")],
-        route="r", pool="p", endpoint="e", attempts=2, timings=[100.010, 100.250]), 100.5)
-    line, = lines_of(log)
-    record = json.loads(line)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record.pop("time"))
-    assert record == {
-        "client": "192.0.2.7", "method": "GET", "host": "a.example", "target": "/a?b", "version": "1.1",
-        "status": 200, "bytes": 5, "request_bytes": 7, "request_id": "request-1", "route": "r", "pool": "p",
-        "endpoint": "e", "attempts": 2, "referer": "http://r/", "user_agent": "c\u00e4rl",
-        "total_ms": 500.0, "queued_ms": 10.0, "head_ms": 250.0}
-
-
-def test_json_names_the_attempts_that_failed(opened):
-    log = opened("json")
-    trail = [("127.0.0.1:8001", "connect: refused", 100.001), ("127.0.0.1:8002", "HTTP 503", 100.25)]
-    for each in (trail, [], None):
-        log.ended(exchange_of(trail=each, attempts=3), 101.0)
-    first, *others = [json.loads(line) for line in lines_of(log)]
-    assert first["failed_attempts"] == [
-        {"endpoint": "127.0.0.1:8001", "why": "connect: refused", "after_ms": 1.0},
-        {"endpoint": "127.0.0.1:8002", "why": "HTTP 503", "after_ms": 250.0}]
-    assert not any("failed_attempts" in record for record in others)
-
-
-def test_what_an_endpoint_sent_breaks_no_line(opened):
-    """The reason of a failed attempt may quote it."""
-    log = opened("json")
-    log.ended(exchange_of(trail=[("a:1", "head: not HTTP: 'x\n\x1b[31m\u20ac\ud800'", 100.5)]), 101.0)
-    line, = lines_of(log)
-    assert line.isascii()
-    assert b"\x1b" not in line
-    assert "not HTTP" in json.loads(line)["failed_attempts"][0]["why"]
-
-
-@pytest.mark.parametrize("timings, there", [(None, set()), ([], set()), ([100.01], {"queued_ms"})])
-def test_json_without_what_never_happened(opened, timings, there):
-    log = opened("json")
-    log.ended(exchange_of(timings=timings, version=10), 101.0)
-    record = json.loads(lines_of(log)[0])
-    assert {"queued_ms", "head_ms"} & set(record) == there
-    assert (record["version"], record["request_bytes"]) == ("1.0", 0)
-
-
-def test_what_was_no_request(opened):
-    combined, as_json = opened(), opened("json", path=opened()._path + ".json")
-    for log in (combined, as_json):
-        log.refused("192.0.2.7", 400, b'G"T\x16 /' + b"x" * 500 + b"\r\nsecret: 1")
-    line, = lines_of(combined)
-    assert re.fullmatch(rb'192\.0\.2\.7 - - ' + STAMP + rb' "G\\x22T\\x16 /x{94}" 400 0 "-" "-"', line)
-    record = json.loads(lines_of(as_json)[0])
-    assert (record["client"], record["status"], record["refused"][:6]) == ("192.0.2.7", 400, 'G"T\x16 /')
-    assert len(record["refused"]) == 100
-
-
-# Nothing that a client sends breaks, forges or drives.
-
-@pytest.mark.parametrize("value, written", [
-    (b"plain ~!", b"plain ~!"), (b'a"b', b"a\\x22b"), (b"a\\b", b"a\\x5cb"),
-    (b"\r\n\t\0", b"\\x0d\\x0a\\x09\\x00"),
-    (b"\x1b[2J\x7f\x80\xff", b"\\x1b[2J\\x7f\\x80\\xff"), (b"", b""),
-    (b"a" * LONGEST, b"a" * LONGEST), (b"a" * (LONGEST + 1), b"a" * LONGEST + b"...")])
-def test_escape(value, written):
-    assert escape(value) == written
-
-
-@pytest.mark.parametrize("form", ["combined", "json"])
-def test_every_octet_stays_in_its_line(opened, form):
-    """CVE-2020-7694."""
-    log = opened(form)
-    everything = bytes(range(256))
-    fields = {b"referer": everything, b"user-agent": everything}
-    headers = SimpleNamespace(get=fields.get, length=None)
-    log.ended(exchange_of(headers=headers, method=b"M" * 99), 101.0)
-    line, = lines_of(log)
-    assert re.fullmatch(rb"[\x20-\x7e]+", line)
-    if form == "json":
-        assert json.loads(line)["referer"].encode("latin-1") == everything
-    else:
-        assert line.count(b'"') == 6
-
+from proxy.observe.access_log import BATCH, AccessLog
+from proxy.observe.log_lines import LONGEST, Combined
+from proxy.observe.redact import Redaction
+from tests.observe.made import exchange_of, lines_of
 
 # When it is written.
 
@@ -168,7 +29,7 @@ def test_lines_wait_for_each_other(opened):
 
 def test_many_lines_do_not_wait(opened):
     log = opened()
-    line = len(log._combined_line(exchange_of(), 101.0))
+    line = len(log._form.line(exchange_of(), 101.0))
     for _ in range(BATCH // line):
         log.ended(exchange_of(), 101.0)
     assert os.path.getsize(log._path) == 0
@@ -229,11 +90,39 @@ def test_a_full_disk_drops_lines_and_says_so_now_and_then(opened, monkeypatch, c
     record, = caplog.records
     assert record.levelno == logging.WARNING
     assert "No space left" in record.message
-    for _ in range(10_000):
-        log.ended(exchange_of(), 101.0)
-    log.flush()
-    assert len(caplog.records) == 2
     monkeypatch.undo()
+    log.ended(exchange_of(b"/after"), 101.0)
+    assert b"/after" in lines_of(log)[0]
+
+
+@pytest.mark.parametrize("left", [b"", b"a whole line\n", b"half a li"])
+def test_a_disk_that_was_full_in_the_middle_of_a_line(opened, monkeypatch, left):
+    log = opened()
+
+    def full(fd, data):
+        if left:
+            write(fd, left)
+        raise OSError(28, "No space left on device")
+
+    write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(access_log.os, "write", full)
+        log.ended(exchange_of(), 101.0)
+        log.flush()
+    log.ended(exchange_of(b"/after"), 101.0)
+    log.ended(exchange_of(b"/then"), 101.0)
+    *before, after, then = lines_of(log)
+    assert before == [left.strip()] * bool(left)
+    assert after.startswith(b"192.0.2.7 - - [")
+    assert b"/then" in then
+
+
+def test_a_file_that_cannot_be_reopened(opened, tmp_path, caplog):
+    log = opened()
+    log._path = str(tmp_path / "none" / "access.log")
+    log.reopen()
+    assert "the access log stays the old file" in caplog.text
+    log._path = str(tmp_path / "access.log")
     log.ended(exchange_of(b"/after"), 101.0)
     assert b"/after" in lines_of(log)[0]
 
@@ -322,7 +211,7 @@ def test_standard_output_is_written_with_care():
     kept = os.dup(1)
     os.dup2(fd, 1)
     try:
-        log = AccessLog("-", "combined")
+        log = AccessLog("-", Combined(Redaction()))
         log.ended(exchange_of(), 101.0)
         log.reopen()
     finally:
@@ -340,4 +229,4 @@ def test_standard_output_that_is_closed(monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(access_log.os, "fstat", closed)
-        assert AccessLog("-", "combined")._careful
+        assert AccessLog("-", Combined(Redaction()))._careful

@@ -1,0 +1,163 @@
+"""The two forms of a line in the access log: `combined`, as web servers write it, and JSON.
+
+The rule of this room: what a client sent is escaped, and secrets are redacted. No line can be broken,
+forged or made to drive a terminal (CVE-2020-7694).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Protocol
+
+from proxy.clock import WALL
+from proxy.http.exchange import Exchange
+from proxy.observe.redact import Redaction
+
+SHORT = 256           # octets of a value up to which what it is written as is remembered: 1 MB at most
+LONGEST = 2048        # octets of a target, referer or user agent that are written down
+REMEMBERED = 2048     # values
+_UNSAFE = re.compile(rb"[^\x20\x21\x23-\x5b\x5d-\x7e]")
+
+Marks = Mapping[str, object]  # why a line is there, where that is worth a word
+NONE: Marks = {}
+
+
+class Lines(Protocol):
+    """One form."""
+
+    def line(self, exchange: Exchange, now: float, marks: Marks = NONE) -> bytes:
+        """The line of an exchange that ended at `now`, its end of line included."""
+
+    def refused(self, address: str, status: int, first: bytes) -> bytes:
+        """The same for what was no request; `first` is its first line, or what there is of it."""
+
+
+class Combined:
+    """`client - - [time] "request" status octets "referer" "user agent"`."""
+
+    def __init__(self, redaction: Redaction) -> None:
+        self._redaction = redaction
+        self._second = 0
+        self._stamp = b""
+        self._short = lru_cache(REMEMBERED)(self._url)
+
+    def line(self, exchange: Exchange, now: float, marks: Marks = NONE) -> bytes:
+        get = exchange.headers.get
+        raw = exchange.target.raw
+        referer = get(b"referer")
+        return b'%b - - %b "%b %b HTTP/%b" %d %d "%b" "%b"\n' % (
+            exchange.client.encode(), self._time(), exchange.method[:40],
+            self._short(raw) if len(raw) <= SHORT else self._url(raw),
+            b"1.1" if exchange.version == 11 else b"1.0", exchange.status, exchange.sent,
+            self._url(referer) if referer else b"-", escape(get(b"user-agent") or b"-"))
+
+    def refused(self, address: str, status: int, first: bytes) -> bytes:
+        return b'%b - - %b "%b" %d 0 "-" "-"\n' % (
+            address.encode(), self._time(), escape(self._redaction.line(first)), status)
+
+    def _url(self, raw: bytes) -> bytes:
+        return escape(self._redaction.target(raw))
+
+    def _time(self) -> bytes:
+        if self._second != WALL.second:
+            self._second = WALL.second
+            self._stamp = time.strftime("[%d/%b/%Y:%H:%M:%S %z]", time.localtime(self._second)).encode()
+        return self._stamp
+
+
+class Json:
+    """An object for each exchange.
+
+    Times are milliseconds from the complete request head: to sending, to the response head, to the end.
+
+    Args:
+        fields: names of the request's header fields to write down too.
+    """
+
+    def __init__(self, redaction: Redaction, fields: Iterable[str] = ()) -> None:
+        self._redaction = redaction
+        self._fields = [(name.lower(), name.lower().encode()) for name in fields]
+
+    def line(self, exchange: Exchange, now: float, marks: Marks = NONE) -> bytes:
+        started = exchange.started
+        get = exchange.headers.get
+        show = self._redaction.target
+        record: dict[str, object] = {
+            "time": _iso(time.time() - (now - started)),
+            "client": exchange.client,
+            "method": exchange.method.decode("latin-1"),
+            "host": exchange.host.decode("latin-1"),
+            "target": show(exchange.target.raw)[:LONGEST].decode("latin-1"),
+            "version": "1.1" if exchange.version == 11 else "1.0",
+            "status": exchange.status,
+            "bytes": exchange.sent,
+            "request_bytes": exchange.headers.length or 0,
+            "request_id": exchange.request_id.decode("latin-1"),
+            "route": exchange.route,
+            "pool": exchange.pool,
+            "endpoint": exchange.endpoint,
+            "attempts": exchange.attempts,
+            "referer": show(get(b"referer") or b"")[:LONGEST].decode("latin-1"),
+            "user_agent": (get(b"user-agent") or b"")[:LONGEST].decode("latin-1"),
+            "total_ms": milliseconds(started, now),
+        }
+        if exchange.trail:
+            record["failed_attempts"] = [
+                {"endpoint": endpoint, "why": why, "after_ms": milliseconds(started, then)}
+                for endpoint, why, then in exchange.trail]
+        record.update(timings_of(exchange))
+        if self._fields:
+            record["headers"] = self._headers(exchange)
+        record.update(marks)
+        return json.dumps(record).encode() + b"\n"
+
+    def refused(self, address: str, status: int, first: bytes) -> bytes:
+        record = {"time": _iso(time.time()), "client": address, "status": status,
+                  "refused": self._redaction.line(first).decode("latin-1")}
+        return json.dumps(record).encode() + b"\n"
+
+    def _headers(self, exchange: Exchange) -> dict[str, str]:
+        """Those that the request has."""
+        get, show = exchange.headers.get, self._redaction.field
+        found = ((text, name, get(name)) for text, name in self._fields)
+        return {text: show(name, value)[:LONGEST].decode("latin-1")
+                for text, name, value in found if value is not None}
+
+
+def timings_of(exchange: Exchange) -> dict[str, float]:
+    """Milliseconds from the request's head until it was sent, and until the response's head came."""
+    timings = exchange.timings
+    if not timings:
+        return {}
+    told = {"queued_ms": milliseconds(exchange.started, timings[0])}
+    if len(timings) > 1:
+        told["head_ms"] = milliseconds(exchange.started, timings[-1])
+    return told
+
+
+def milliseconds(start: float, end: float) -> float:
+    return round((end - start) * 1000, 3)
+
+
+def escape(value: bytes) -> bytes:
+    """A value that can stand between quotes in one line: all but printable ASCII as \\xHH."""
+    return _escape_short(value) if len(value) <= SHORT else _escape(value)
+
+
+def _escape(value: bytes) -> bytes:
+    if len(value) > LONGEST:
+        value = value[:LONGEST] + b"..."
+    if _UNSAFE.search(value) is None:
+        return value
+    return _UNSAFE.sub(lambda found: b"\\x%02x" % found[0][0], value)
+
+
+_escape_short = lru_cache(REMEMBERED)(_escape)  # 0.1 us for a browser's name, where the search takes 0.4
+
+
+def _iso(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds * 1000) % 1000:03d}Z"

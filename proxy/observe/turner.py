@@ -1,0 +1,70 @@
+"""When a worker looks at its log file: once a second, for some microseconds; the rest is for threads.
+
+The rule of this room: nothing comes back from a thread by itself; the next look finds what it did. So
+nothing is awaited when the worker ends, and a disk that hangs holds up no loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from proxy.http.disk import POOL
+from proxy.observe.logs import Seldom
+from proxy.observe.rotation import Rotation
+
+log = logging.getLogger("proxy.access_log")
+
+PATIENCE = 5  # looks until it is tried again whether all processes have let go of an old file
+
+# A thread of its own: it makes itself the least important of all, and stays so.
+TIDYING = ThreadPoolExecutor(1, "old logs")
+
+
+class Turner:
+    """Has one log file turned when it is time, and tells its writer to open the new one."""
+
+    def __init__(self, rotation: Rotation) -> None:
+        self._rotation = rotation
+        self._trouble = Seldom(log)
+        self._period = 0
+        self._turning: Future[bool] | None = None
+        self._tidying: Future[bool] | None = None
+        self._untidy = True  # a start finds what an end has left
+        self._pause = 0
+
+    def opened(self, fd: int) -> bool:
+        """Whether this descriptor is of the file that the path names, and will stay so for a while."""
+        self._period = self._rotation.period(os.fstat(fd))
+        return self._rotation.claim(fd)
+
+    def should_reopen(self, fd: int) -> bool:
+        """Called once a second."""
+        try:
+            self._hear()
+            file = os.fstat(fd)
+            if self._rotation.moved(file):
+                return True
+            if self._turning is None and self._rotation.due(file, self._period):
+                self._turning = POOL.submit(self._rotation.turn, file)
+            self._tidy()
+        except OSError as error:
+            self._trouble.warn("the log %s is not rotated: %s", self._rotation.path, error)
+        return False
+
+    def _hear(self) -> None:
+        """What has become of the threads' work."""
+        if self._turning is not None and self._turning.done():
+            turning, self._turning = self._turning, None
+            self._untidy |= turning.result()
+        if self._tidying is not None and self._tidying.done():
+            tidying, self._tidying = self._tidying, None
+            self._pause = PATIENCE
+            self._untidy = not tidying.result()
+
+    def _tidy(self) -> None:
+        self._pause -= 1
+        if self._untidy and self._tidying is None and self._pause < 0:
+            self._tidying = TIDYING.submit(self._rotation.tidy)
+
