@@ -93,7 +93,8 @@ class SocketSender(FileSender):
             self._finish()
         else:
             self.deadline = monotonic() + self._timeout
-            self._taken = self._acknowledged()
+            if octets < TURN:  # the client has no room for more
+                self._taken = self._acknowledged()
             self._wait()
 
     def _fail(self, error: OSError) -> None:
