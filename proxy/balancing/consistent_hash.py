@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from proxy.balancing.keys import client_key, key_reader
-from proxy.balancing.rendezvous import SLOTS, Bidder, bidders_of, name_of, ranking, slot_of, winner
-from proxy.balancing.strategy import Candidate, Request
+from proxy.balancing.rendezvous import SLOTS, Bidder, bidders_of, bids, name_of, ranking, slot_of, winner
+from proxy.balancing.strategy import Candidate, Request, Score
 
 MOST_RANKED = 1 << 17  # endpoints in remembered rankings, 1 MB
 FREE = 4      # exchanges in flight that any endpoint has room for: a quiet pool has nothing to spread
@@ -94,6 +94,21 @@ class ConsistentHash:
                 self._rankings.clear()
             ranked = self._rankings[slot] = ranking(name_of(slot), self._bidders)
         return ranked
+
+    def explain(self, exchange: Request) -> Sequence[Score]:
+        key = self._read(exchange)
+        client = f"the client {exchange.client}"
+        shown = f"the key {key.decode('utf-8', 'backslashreplace')}" if key else client
+        weights, room = room_among(self._endpoints)
+        return [
+            score if has_room(score.endpoint, weights, room)
+            else score._replace(reason=f"{score.reason}; has no room: {score.endpoint.in_flight} in flight")
+            for score in bids(slot_of(key or client_key(exchange)), self._bidders, shown)]
+
+
+def has_room(endpoint: Candidate, weights: int, room: int) -> bool:
+    """See `room_among`."""
+    return endpoint.in_flight < FREE or endpoint.in_flight * weights < room * endpoint.weight
 
 
 def room_among(endpoints: Sequence[Candidate]) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from proxy.balancing.strategy import Candidate, Request
+from proxy.balancing.strategy import Candidate, Request, Score
 
 
 class First:
@@ -28,3 +28,7 @@ class First:
             if endpoint not in tried:
                 return endpoint
         return None
+
+    def explain(self, exchange: Request) -> Sequence[Score]:
+        return [Score(endpoint, place, f"number {place} of the list; the first that has room is taken")
+                for place, endpoint in enumerate(self._endpoints, 1)]

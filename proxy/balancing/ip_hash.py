@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from proxy.balancing.rendezvous import SLOTS, Bidder, bidders_of, name_of, slot_of, winner
-from proxy.balancing.strategy import Candidate, Request
+from proxy.balancing.rendezvous import SLOTS, Bidder, bidders_of, bids, name_of, slot_of, winner
+from proxy.balancing.strategy import Candidate, Request, Score
 
 
 class IpHash:
@@ -28,3 +28,6 @@ class IpHash:
         if tried and endpoint in tried:
             return winner(name_of(slot), [bidder for bidder in self._bidders if bidder[0] not in tried])
         return endpoint
+
+    def explain(self, exchange: Request) -> Sequence[Score]:
+        return bids(slot_of(exchange.client.encode()), self._bidders, f"the client {exchange.client}")

@@ -29,9 +29,10 @@ class Lap:
         rng: where to begin; drawn, lest every worker begin with the same endpoint.
     """
 
-    __slots__ = ("_place", "_ring", "_turns", "_width")
+    __slots__ = ("_place", "_ring", "_turns", "_width", "endpoints")
 
     def __init__(self, endpoints: Sequence[Candidate], rng: random.Random) -> None:
+        self.endpoints = tuple(endpoints)
         turns = list(endpoints) if len(endpoints) <= LOOKED_AT else lay_out(endpoints)
         self._ring = turns * 2  # twice: whoever is looked at from any place is one slice
         self._turns = len(turns)

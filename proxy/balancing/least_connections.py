@@ -12,7 +12,7 @@ import random
 from collections.abc import Collection, Iterable, Sequence
 
 from proxy.balancing.lap import Lap
-from proxy.balancing.strategy import Candidate, Request
+from proxy.balancing.strategy import Candidate, Request, Score
 
 
 class LeastConnections:
@@ -33,6 +33,18 @@ class LeastConnections:
 
     def pick(self, exchange: Request, tried: Collection[Candidate]) -> Candidate | None:
         return self._lap.pick(least_loaded, tried)
+
+    def explain(self, exchange: Request) -> Sequence[Score]:
+        return by_load(self._lap.endpoints)
+
+
+def by_load(endpoints: Sequence[Candidate]) -> list[Score]:
+    """The least loaded first."""
+    return sorted((
+        Score(endpoint, round((endpoint.in_flight + 1) / endpoint.weight, 4),
+              f"({endpoint.in_flight} in flight + 1) / weight {endpoint.weight}; the least is taken, "
+              "equals in turn")
+        for endpoint in endpoints), key=lambda score: score.score)
 
 
 def least_loaded(turns: Iterable[Candidate], tried: Collection[Candidate]) -> Candidate | None:

@@ -17,8 +17,8 @@ from collections.abc import Collection, Sequence
 from math import inf
 
 from proxy.balancing.lap import Lap
-from proxy.balancing.least_connections import least_loaded
-from proxy.balancing.strategy import Candidate, Request
+from proxy.balancing.least_connections import by_load, least_loaded
+from proxy.balancing.strategy import Candidate, Request, Score
 
 SELDOM = 125  # picks; the slowest endpoint gets one in so many, too few to be seen in a p99
 
@@ -65,6 +65,23 @@ class LeastTime:
                 best = endpoint
                 longest = waited
         return best
+
+    def explain(self, exchange: Request) -> Sequence[Score]:
+        endpoints = self._lap.endpoints
+        known = [endpoint.latency for endpoint in endpoints if endpoint.latency]
+        if not known:
+            return by_load(endpoints)
+        return sorted((expected(endpoint, min(known)) for endpoint in endpoints),
+                      key=lambda score: score.score)
+
+
+def expected(endpoint: Candidate, lowest: float) -> Score:
+    """The time that an answer may take; where nothing is known of it, as of the quickest."""
+    latency = endpoint.latency or lowest
+    known = "" if endpoint.latency else "unknown, so the least: "
+    return Score(endpoint, round(latency * (endpoint.in_flight + 1) / endpoint.weight, 6),
+                 f"{known}{latency * 1000:.1f} ms x ({endpoint.in_flight} in flight + 1) / weight "
+                 f"{endpoint.weight}; the least is taken, in 1 of {SELDOM} picks who has waited longest")
 
 
 def fastest(turns: Sequence[Candidate], tried: Collection[Candidate]) -> Candidate | None:

@@ -13,7 +13,7 @@ from bisect import bisect
 from collections.abc import Callable, Collection, Sequence
 from itertools import accumulate
 
-from proxy.balancing.strategy import Candidate, Request
+from proxy.balancing.strategy import Candidate, Request, Score
 
 
 class RandomTwo:
@@ -39,6 +39,14 @@ class RandomTwo:
             rest = [endpoint for endpoint in self._endpoints if endpoint not in tried]
             return less_loaded(rest, bounds_of(rest), self._random)
         return less_loaded(self._endpoints, self._bounds, self._random)
+
+    def explain(self, exchange: Request) -> Sequence[Score]:
+        whole = sum(endpoint.weight for endpoint in self._endpoints)
+        return sorted((
+            Score(endpoint, round(endpoint.in_flight / endpoint.weight, 4),
+                  f"{endpoint.in_flight} in flight / weight {endpoint.weight}; drawn first {endpoint.weight} "
+                  f"times of {whole}, and of two drawn the less loaded is taken")
+            for endpoint in self._endpoints), key=lambda score: score.score)
 
 
 def bounds_of(endpoints: Sequence[Candidate]) -> list[int]:

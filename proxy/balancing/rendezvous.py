@@ -13,7 +13,7 @@ from hashlib import blake2b
 from math import log
 from zlib import crc32
 
-from proxy.balancing.strategy import Candidate
+from proxy.balancing.strategy import Candidate, Score
 
 # Keys fall into slots, which are bid for once: a million clients cost no more memory and time than these.
 SLOTS = 1 << 14  # with 10 endpoints a share is true to 2.4 %, with 100 to 8 %
@@ -58,6 +58,14 @@ def bid(key: bytes, salt: bytes, weight: int) -> float:
     digest = blake2b(key, digest_size=8, salt=salt).digest()
     # 52 bits and a half are exact in a float: the logarithm's argument is never 0 and never 1.
     return weight / -log(((int.from_bytes(digest, "big") >> 12) + 0.5) / 2**52)
+
+
+def bids(slot: int, bidders: Iterable[Bidder], key: str) -> list[Score]:
+    """For people: what each bids, the highest first; `key`: what the slot is of."""
+    offers = [(bid(name_of(slot), salt, endpoint.weight), endpoint) for endpoint, salt in bidders]
+    why = f"its bid for slot {slot}, which {key} falls into; the highest wins"
+    return [Score(endpoint, round(offer, 4), why)
+            for offer, endpoint in sorted(offers, key=lambda pair: -pair[0])]
 
 
 def salt_of(name: str) -> bytes:

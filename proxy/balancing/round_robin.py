@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import cycle, repeat
 from math import gcd
 
-from proxy.balancing.strategy import Candidate, Request
+from proxy.balancing.strategy import Candidate, Request, Score
 
 LONGEST_CYCLE = 4096  # turns; 2 ms to lay out. Above it weights are rounded, to 1/4096 of the traffic.
 
@@ -63,6 +63,13 @@ class RoundRobin:
         if all(endpoint in tried for endpoint in self._endpoints):
             return None
         return next(endpoint for endpoint in self._turns if endpoint not in tried)
+
+    def explain(self, exchange: Request) -> Sequence[Score]:
+        whole = sum(endpoint.weight for endpoint in self._endpoints)
+        return sorted((
+            Score(endpoint, round(endpoint.weight / whole, 4),
+                  f"{endpoint.weight} of {whole} turns; each worker begins anywhere in the cycle")
+            for endpoint in self._endpoints), key=lambda score: -score.score)
 
 
 def lay_out(endpoints: Sequence[Candidate]) -> list[Candidate]:

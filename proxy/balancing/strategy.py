@@ -7,7 +7,7 @@ and an exchange through its request side, so that a test or a simulator can driv
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 
 class Candidate(Protocol):
@@ -76,3 +76,24 @@ class Strategy(Protocol):
 
         `tried` is empty (and falsy) for a first attempt: the hot path.
         """
+
+
+class Score(NamedTuple):
+    """What a strategy thinks of an endpoint.
+
+    Attributes:
+        score: by its own measure, rounded for people.
+        reason: how it comes about, and whether much or little of it is good.
+    """
+
+    endpoint: Candidate
+    score: float
+    reason: str
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A strategy that can say what it goes by; optional."""
+
+    def explain(self, exchange: Request) -> Sequence[Score]:
+        """Every endpoint that may be picked, the best first; changes nothing, and may take its time."""

@@ -56,10 +56,10 @@ class Root:
         follow: whether a symbolic link may lead out of it.
     """
 
-    __slots__ = ("_follow", "_path")
+    __slots__ = ("_follow", "path")
 
     def __init__(self, path: bytes, *, follow: bool) -> None:
-        self._path = os.path.abspath(path)
+        self.path = os.path.abspath(path)
         self._follow = follow
 
     def open(self, segments: list[bytes]) -> OpenFile:
@@ -69,7 +69,7 @@ class Root:
             OSError: IsADirectoryError for a directory, FileNotFoundError for what leads outside
                 and for a device, FIFO or socket; else as `os.open`.
         """
-        path = b"/".join((self._path, *segments))
+        path = b"/".join((self.path, *segments))
         fd = os.open(path, _FILE) if self._follow else self._open_beneath(segments)
         try:
             file = OpenFile(fd, path)
@@ -89,14 +89,14 @@ class Root:
         """
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
         if self._follow:
-            return os.open(b"/".join((self._path, *segments)), flags)
+            return os.open(b"/".join((self.path, *segments)), flags)
         return self._open_beneath(segments, flags)
 
     def _open_beneath(self, segments: list[bytes], final: int = _FILE) -> int:
         """Walk; the handles of the directories on the way are kept for a link's `..`."""
         if not segments:
-            return os.open(self._path, final)
-        opened = [os.open(self._path, _DIRECTORY)]
+            return os.open(self.path, final)
+        opened = [os.open(self.path, _DIRECTORY)]
         todo = segments[::-1]
         links = 0
         try:
@@ -132,7 +132,7 @@ class Root:
 
     def _below(self, target: bytes) -> bytes:
         """An absolute target as seen from the root, which may itself be reached through links."""
-        for root in (self._path, os.path.realpath(self._path)):
+        for root in (self.path, os.path.realpath(self.path)):
             if target == root or target.startswith(root.rstrip(b"/") + b"/"):
                 return target[len(root):]
         raise FileNotFoundError(errno.ENOENT, "the link leaves the root", target)

@@ -56,6 +56,11 @@ class Library:
         self._precompressed = [coding for coding in SUFFIXES if coding in precompressed]
         self._minimum = minimum
 
+    @property
+    def root(self) -> bytes:
+        """The folder."""
+        return self._root.path
+
     def look(self, segments: list[bytes], *, directory: bool) -> tuple[Entry, bool]:
         """The entry of a path, and whether its file stayed the same while it was read.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proxy.handlers.urls import encode_path, escape
 from proxy.http.exchange import Exchange, respond
@@ -58,6 +58,10 @@ class Redirect:
             exchange.refuse(400, why="without a Host nobody can say where this client should go")  # HTTP/1.0
         else:
             respond(exchange, self._page(self._location(exchange)))
+
+    def describe(self, exchange: Exchange) -> dict[str, Any]:
+        location = b"".join([piece(exchange) for piece in self._pieces])
+        return {"kind": "redirect", "status": self._status, "to": location.decode("latin-1")}
 
     def _page(self, location: bytes) -> Prepared:
         return error_page(self._status, [(b"Location", location)])

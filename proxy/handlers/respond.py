@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proxy.http.exchange import Exchange, respond
 from proxy.http.prepared import Prepared, ResponseHead
@@ -40,6 +40,9 @@ class Respond:
 
     def handle(self, exchange: Exchange) -> None:
         respond(exchange, self._prepared)
+
+    def describe(self, exchange: Exchange) -> dict[str, Any]:
+        return {"kind": "respond", "status": self._prepared.head.status, "octets": len(self._prepared.body)}
 
 
 def _name(name: str) -> bytes:

@@ -7,6 +7,7 @@ for as long as its connection is, so a slow client must not be what it waits for
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from proxy.errors import RequestError
 from proxy.handlers.forwarding import Forwarding
@@ -57,6 +58,12 @@ class ReverseProxy:
                 forwarding.body_ready(body)
         else:
             forwarding.attempt()
+
+    def describe(self, exchange: Exchange) -> dict[str, Any]:
+        return {
+            "kind": "reverse_proxy", "pool": self.pool.name, "buffer_request": self.collect,
+            "buffer_response": self.keep_up, "strip_prefix": self.strip_prefix.decode("latin-1"),
+            "send_files": self.send_files is not None}
 
     def _target_of(self, exchange: Exchange) -> bytes:
         """The target in origin-form, as the endpoint shall see it without the prefix."""

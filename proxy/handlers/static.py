@@ -7,7 +7,8 @@ time (see `static_visit`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 from proxy.handlers.static_cache import SHELF, Shelf
 from proxy.handlers.static_visit import Place, Visit
@@ -42,3 +43,14 @@ class Static:
                 exchange.respond_kept(kept, form)
                 return
         Visit(self._place, exchange).begin()
+
+    def describe(self, exchange: Exchange) -> dict[str, Any]:
+        place = self._place
+        about: dict[str, Any] = {"kind": "static", "root": os.fsdecode(place.library.root)}
+        paths = [place.not_found] if exchange.status == 404 else [exchange.target.path, place.fallback]
+        for entry in filter(None, map(self._entries.get, filter(None, paths))):
+            file = entry.looked[0][0]
+            return {**about, "file": os.fsdecode(file), "size": entry.plain.size,
+                    "beside": [coding.decode() for coding in entry.sidecars],
+                    "codings": [coding.decode() for coding in entry.codings]}
+        return about

@@ -10,7 +10,7 @@ compressed form tells about the secret. So this is off unless a route asks for i
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proxy.compression.codecs import AVAILABLE, FAST, encode, encoder, live_encoder
 from proxy.compression.media import Media
@@ -78,6 +78,35 @@ class Compress:
     def finish(self, exchange: Exchange, trailers: bytes) -> None:
         raise AssertionError("it stands aside once the answer has begun")
 
+    def describe(self, exchange: Exchange) -> dict[str, Any]:
+        about = {"codings": [coding.decode() for coding in self._codings], "minimum": self._minimum}
+        return {**self._handler.describe(exchange), "compress": about}
+
+    def why_plain(self, exchange: Exchange, head: ResponseHead, length: int | None) -> str:
+        """Why an answer is not compressed, for people; empty if it is."""
+        fields = fields_of(head)
+        if head.status == 304:
+            return "a 304 has no body"
+        if why := self._unfit(exchange, head, fields) or self._unwanted(head, fields, length):
+            return why
+        return "" if exchange.headers.accepts.best(self._codings) else "the client takes no coding on offer"
+
+    def _unfit(self, exchange: Exchange, head: ResponseHead, fields: dict[bytes, bytes]) -> str:
+        """What speaks against every coding, whoever asks."""
+        if not has_body(head.status):
+            return "it has no body"
+        if _forbids(fields.get(b"cache-control")) or _forbids(exchange.headers.get(b"cache-control")):
+            return "Cache-Control: no-transform forbids it (RFC 9111 section 5.2)"
+        return "" if self._media.has(fields.get(b"content-type", b"")) else "its media type is none of types"
+
+    def _unwanted(self, head: ResponseHead, fields: dict[bytes, bytes], length: int | None) -> str:
+        """What speaks against it this time."""
+        if head.status == 206:
+            return "it is a part of something"
+        if not fields.keys().isdisjoint(LEFT_ALONE):
+            return "it has a coding, or a digest of its octets, already"
+        return "it is shorter than `minimum`" if length is not None and length < self._minimum else ""
+
     def _choose(self, exchange: Exchange, head: ResponseHead,
                 length: int | None) -> tuple[ResponseHead, bytes | None]:
         """The head as it is for the plain form, and the coding if it shall have one.
@@ -88,12 +117,10 @@ class Compress:
         fields = fields_of(head)
         if head.status == 304:
             return self._unchanged(exchange, head, fields), None
-        if (_forbids(fields.get(b"cache-control")) or _forbids(exchange.headers.get(b"cache-control"))
-                or not has_body(head.status) or not self._media.has(fields.get(b"content-type", b""))):
+        if self._unfit(exchange, head, fields):
             return head, None
         head = relined(head, varied(head.lines, fields.get(b"vary")))
-        if (head.status == 206 or not fields.keys().isdisjoint(LEFT_ALONE)
-                or (length is not None and length < self._minimum)):
+        if self._unwanted(head, fields, length):
             return head, None
         return head, exchange.headers.accepts.best(self._codings)
 

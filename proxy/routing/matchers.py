@@ -4,14 +4,15 @@ The rule of this room: a matcher compares what an application would understand. 
 compared without case, port and a final dot (RFC 9110 section 4.2.3); paths, names and values of
 a query percent-decoded; methods exactly (RFC 9110 section 9.1). A list means any of its
 items; all matchers of a route must match. Matchers of `STABLE` look at nothing but host, method and
-path, so that the table may remember what they said.
+path, so that the table may remember what they said. What a matcher tells of itself (`account`) is found out
+by the very tests by which it matches.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes
 
 from proxy.http.addresses import AddressSet, Network
@@ -34,19 +35,32 @@ class Asked:
         self.path = path
 
 
+class Condition(NamedTuple):
+    """What a matcher wants of one part of a request, and what it saw there."""
+
+    part: str
+    wanted: str
+    seen: str
+    holds: bool
+
+
 class Matcher(Protocol):
-    """One condition."""
+    """One condition, or several of one kind."""
 
     def matches(self, asked: Asked) -> bool:
         """Whether the request fulfils it."""
+
+    def account(self, asked: Asked) -> list[Condition]:
+        """The same for people: all of them hold exactly where it matches."""
 
 
 class HostMatcher:
     """`a.example`, or `*.a.example` for every name below it, not for the name itself."""
 
-    __slots__ = ("names", "suffixes")
+    __slots__ = ("_wanted", "names", "suffixes")
 
     def __init__(self, hosts: Values) -> None:
+        self._wanted = any_of(listed(hosts))
         names = [normal_host(host.encode()) for host in listed(hosts)]
         self.names = frozenset(name for name in names if not name.startswith(b"*."))
         self.suffixes = tuple(name[1:] for name in names if name.startswith(b"*."))
@@ -55,13 +69,17 @@ class HostMatcher:
         host = asked.host
         return host in self.names or (host.endswith(self.suffixes) and not host.startswith(b"."))
 
+    def account(self, asked: Asked) -> list[Condition]:
+        return [Condition("host", self._wanted, text(asked.host), self.matches(asked))]
+
 
 class PathMatcher:
     """`/a` exactly, `/a/*` with all below, or a regular expression `~^/u/[0-9]+$` to search for."""
 
-    __slots__ = ("_exact", "_patterns", "_prefixes")
+    __slots__ = ("_exact", "_patterns", "_prefixes", "_wanted")
 
     def __init__(self, paths: Values) -> None:
+        self._wanted = any_of(listed(paths))
         exact, prefixes, self._patterns = [], [], []
         for path in listed(paths):
             if path.startswith("~"):
@@ -82,6 +100,9 @@ class PathMatcher:
     def _searched(self, path: str) -> bool:
         return any(pattern.search(path) for pattern in self._patterns)
 
+    def account(self, asked: Asked) -> list[Condition]:
+        return [Condition("path", self._wanted, text(asked.path), self.matches(asked))]
+
 
 class MethodMatcher:
     """One of these methods. HEAD is not GET here: a route for GET alone leaves HEAD to others."""
@@ -94,18 +115,28 @@ class MethodMatcher:
     def matches(self, asked: Asked) -> bool:
         return asked.method in self.methods
 
+    def account(self, asked: Asked) -> list[Condition]:
+        wanted = any_of(sorted(map(text, self.methods)))
+        return [Condition("method", wanted, text(asked.method), self.matches(asked))]
+
 
 class HeaderMatcher:
     """Fields of the request, several lines of one name joined as RFC 9110 section 5.3 says."""
 
-    __slots__ = ("_tests",)
+    __slots__ = ("_tests", "_wanted")
 
     def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
         self._tests = [(name.lower().encode(), value_test(value)) for name, value in wanted.items()]
 
     def matches(self, asked: Asked) -> bool:
         field = asked.exchange.headers.get
         return all(test(field(name)) for name, test in self._tests)
+
+    def account(self, asked: Asked) -> list[Condition]:
+        field = asked.exchange.headers.get
+        return [Condition(f"header {spelled}", in_words(wanted), seen_value(field(name)), test(field(name)))
+                for (spelled, wanted), (name, test) in zip(self._wanted.items(), self._tests, strict=True)]
 
 
 class QueryMatcher:
@@ -114,26 +145,40 @@ class QueryMatcher:
     `false` (absent) needs every one of them to be missing, as the name says.
     """
 
-    __slots__ = ("_tests",)
+    __slots__ = ("_tests", "_wanted")
 
     def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
         self._tests = [(name.encode(), value_test(value)) for name, value in wanted.items()]
 
     def matches(self, asked: Asked) -> bool:
         parameters = parse_query(asked.exchange.target.query)
         return all(any(map(test, parameters.get(name, (None,)))) for name, test in self._tests)
 
+    def account(self, asked: Asked) -> list[Condition]:
+        parameters = parse_query(asked.exchange.target.query)
+        found = [parameters.get(name, (None,)) for name, _ in self._tests]
+        return [Condition(f"query {name}", in_words(wanted), ", ".join(map(seen_value, values)),
+                          any(map(test, values)))
+                for (name, wanted), (_, test), values in zip(
+                    self._wanted.items(), self._tests, found, strict=True)]
+
 
 class ClientMatcher:
     """The client's address is in one of these networks."""
 
-    __slots__ = ("_networks",)
+    __slots__ = ("_networks", "_wanted")
 
     def __init__(self, networks: str | Iterable[str | Network]) -> None:
-        self._networks = AddressSet([networks] if isinstance(networks, str) else networks)
+        wanted = [networks] if isinstance(networks, str) else list(networks)
+        self._wanted = any_of(map(str, wanted))
+        self._networks = AddressSet(wanted)
 
     def matches(self, asked: Asked) -> bool:
         return asked.exchange.client in self._networks
+
+    def account(self, asked: Asked) -> list[Condition]:
+        return [Condition("client", self._wanted, asked.exchange.client, self.matches(asked))]
 
 
 STABLE: dict[str, Callable[[Any], Matcher]] = {
@@ -199,3 +244,18 @@ def value_test(wanted: str | bool) -> Test:
         return lambda value: value is not None and search(text(value)) is not None
     exact = wanted.encode()
     return lambda value: value == exact
+
+
+def any_of(wanted: Iterable[str]) -> str:
+    return " or ".join(wanted)
+
+
+def in_words(wanted: str | bool) -> str:
+    """What `value_test` makes of it."""
+    if isinstance(wanted, bool):
+        return "any value" if wanted else "none"
+    return wanted or "an empty value"
+
+
+def seen_value(value: bytes | None) -> str:
+    return "absent" if value is None else text(value) or "empty"

@@ -11,6 +11,7 @@ business (RFC 9110 sections 9.3.6 and 9.3.8).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from proxy.errors import RequestError
 from proxy.http.exchange import Exchange
@@ -19,11 +20,14 @@ from proxy.routing.matchers import (
     CHANGING,
     STABLE,
     Asked,
+    Condition,
     HostMatcher,
     Matcher,
     MethodMatcher,
+    any_of,
     compile_matchers,
     prefixes_of,
+    text,
 )
 
 ON_REQUEST_ALONE = frozenset((b"CONNECT", b"TRACE"))
@@ -66,6 +70,26 @@ class Route:
                 self.allows_trace_connect = not matcher.methods.isdisjoint(ON_REQUEST_ALONE)
 
 
+    def account(self, asked: Asked) -> list[Condition]:
+        """What its matchers want and see; all hold exactly where it answers, should its turn come."""
+        conditions = [one for matcher in (*self.stable, *self.changing) for one in matcher.account(asked)]
+        if asked.method in ON_REQUEST_ALONE and not self.allows_trace_connect:
+            named = f"{any_of(sorted(map(text, ON_REQUEST_ALONE)))} where a route names it"
+            conditions.append(Condition("method", named, text(asked.method), holds=False))
+        return conditions
+
+
+class Trial(NamedTuple):
+    """One route's turn: it has matched where all conditions hold."""
+
+    route: Route
+    conditions: list[Condition]
+
+    @property
+    def matched(self) -> bool:
+        return all(condition.holds for condition in self.conditions)
+
+
 class RouteTable:
     """The routes of one configuration, in order; never changed."""
 
@@ -93,6 +117,16 @@ class RouteTable:
         if route is None or target.ambiguous:
             return self._find(exchange, key)
         return route
+
+    def account(self, exchange: Exchange, path: bytes | None = None) -> list[Trial]:
+        """Every route up to the one that matches, for people; `path`: another reading of the target's."""
+        asked = Asked(exchange, exchange.target.path if path is None else path)
+        trials: list[Trial] = []
+        for route in self.routes:
+            trials.append(Trial(route, route.account(asked)))
+            if trials[-1].matched:
+                break
+        return trials
 
     def remembers(self, exchange: Exchange) -> bool:
         """Whether host, method and path alone lead to a route."""

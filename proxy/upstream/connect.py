@@ -22,7 +22,7 @@ Place = tuple[int, object]  # address family, and what `connect` takes
 
 
 async def connect(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
-    """A new connection to `endpoint`.
+    """A new connection to `endpoint`, by `pool.opens` where connections are made in another way.
 
     Raises:
         UpstreamError: refused, unreachable, unknown name; 504 when it took longer than
@@ -30,7 +30,7 @@ async def connect(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
     """
     try:
         async with asyncio.timeout(pool.timeouts.connect):
-            return await _open(pool, endpoint)
+            return await (pool.opens or open_connection)(pool, endpoint)
     except TimeoutError:
         raise UpstreamError("connect", "no connection in time", status=504, unsent=True) from None
     except UnicodeError as error:  # a name that cannot be looked up at all
@@ -41,7 +41,7 @@ async def connect(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
         raise UpstreamError("connect", in_words(error), unsent=True) from None
 
 
-async def _open(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
+async def open_connection(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
     failure: OSError | None = None
     for family, place in await _places(pool.loop, endpoint):
         try:
@@ -49,10 +49,15 @@ async def _open(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
         except OSError as error:
             failure = error
             continue
-        connection = UpstreamConnection(endpoint, pool.memo, pool.timeouts, pool.wheel, own)
-        await pool.loop.create_connection(partial(_same, connection), sock=own)
-        return connection
+        return await over(own, pool, endpoint)
     raise failure or OSError("the name has no address")
+
+
+async def over(own: socket.socket, pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
+    """A connection over a socket whose other end is there already, whatever that is."""
+    connection = UpstreamConnection(endpoint, pool.memo, pool.timeouts, pool.wheel, own)
+    await pool.loop.create_connection(partial(_same, connection), sock=own)
+    return connection
 
 
 def _same(connection: UpstreamConnection) -> UpstreamConnection:

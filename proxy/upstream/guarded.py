@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 
-from proxy.balancing.strategy import Candidate, Request, Strategy
+from proxy.balancing.strategy import Candidate, Explains, Request, Score, Strategy
 from proxy.observe.logs import Seldom
 
 failures = Seldom(logging.getLogger("proxy.upstream"))
@@ -33,6 +33,13 @@ class Guarded:
         except Exception as error:
             self._failed("pick", error)
         return next((endpoint for endpoint in self._endpoints if endpoint not in tried), None)
+
+    def explain(self, exchange: Request) -> Sequence[Score]:
+        try:
+            return self._own.explain(exchange) if isinstance(self._own, Explains) else ()
+        except Exception as error:
+            self._failed("explain", error)
+        return ()
 
     def _failed(self, what: str, error: Exception) -> None:
         name = type(self._own).__qualname__

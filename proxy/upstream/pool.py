@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import cast
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, cast
 
 from proxy.balancing.strategy import Strategy
 from proxy.clock import DeadlineWheel
@@ -28,6 +28,9 @@ from proxy.upstream.rules import PoolRules, PoolTimeouts
 from proxy.upstream.siblings import NO_SHARES, Shares, endpoints_at, known_as, weigh
 from proxy.upstream.standing import changed, noted
 from proxy.upstream.warmth import warm_up
+
+if TYPE_CHECKING:
+    from proxy.upstream.h1 import UpstreamConnection
 
 log = logging.getLogger("proxy.upstream")
 
@@ -70,6 +73,7 @@ class Pool:
         self._retired: list[Endpoint] = []  # no longer of the pool, but still at work
         self._complaints = Complaints(name)
         self.complain = self._complaints.add
+        self.opens: Callable[[Pool, Endpoint], Awaitable[UpstreamConnection]] | None = None  # see `connect`
         self._course = Course()
         self._renew()
         wheel.tick_while_used(self._tick)
@@ -116,6 +120,10 @@ class Pool:
         """
         return tuple(endpoint for endpoint in self.endpoints if now < endpoint.leaving_until
                      and (once or now < endpoint.tested_until))
+
+    def may_pick(self, endpoint: Endpoint) -> bool:
+        """Whether the strategy knows it now."""
+        return endpoint in self._active
 
     def has_other(self, tried: Collection[Endpoint], *, resting: bool = False) -> bool:
         """Whether one that was not tried has a place, and is available or, if that will do, only rests."""
@@ -309,7 +317,7 @@ class Pool:
     def _weigh(self) -> None:
         """The weights that strategies see: shares, finer while somebody has but a part of its own."""
         weigh(self.endpoints)
-        warm_up(self.endpoints, self.rules.slow_start, self.loop.time())
+        warm_up(self.endpoints, self.rules.slow_start, self.loop.time)
 
     # Time.
 

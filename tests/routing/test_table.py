@@ -194,3 +194,45 @@ def test_connect_and_trace_reach_only_routes_that_name_them():
 
 def test_an_empty_table_has_nothing():
     assert found(RouteTable([])) is None
+
+
+MATCHES = st.fixed_dictionaries({}, optional={
+    "host": st.sampled_from(["a.example", "*.example", ["b.example", "a.example"]]),
+    "path": st.sampled_from(["/a", "/a/*", "~^/[ab]$", "/*"]),
+    "method": st.sampled_from(["GET", ["POST", "TRACE"], "CONNECT"]),
+    "header": st.sampled_from([{"x-kind": "blue"}, {"X-Kind": True}, {"x-kind": False, "b": "~^1"}]),
+    "query": st.sampled_from([{"v": "2"}, {"v": True, "w": False}]),
+    "client": st.sampled_from(["10.0.0.0/8", ["127.0.0.1"]])})
+
+
+def answering(trials):
+    return trials[-1].route if trials and trials[-1].matched else None
+
+
+@given(st.lists(MATCHES, max_size=6),
+       st.sampled_from([b"/a", b"/b", b"/a/x?v=2", b"/?v=1&w", b"/a//b", b"/A"]),
+       st.sampled_from([b"GET", b"POST", b"TRACE"]),
+       st.sampled_from([b"a.example", b"x.example:80", b"b.example"]),
+       st.sampled_from([(), ((b"X-Kind", b"blue"),), ((b"b", b"12"),)]))
+def test_what_the_table_tells_is_what_it_does(matches, target, method, host, fields):
+    table = table_of(*matches)
+    exchange = FakeExchange(target, list(fields), method=method, host=host)
+    trials = table.account(exchange)
+    assert [trial.route for trial in trials] == list(table.routes[:len(trials)])
+    assert not any(trial.matched for trial in trials[:-1])
+    try:
+        assert table.find(exchange) is answering(trials)
+    except RequestError:
+        readings = [table.account(exchange, path) for path in exchange.target.ambiguous]
+        assert any(answering(other) is not answering(trials) for other in readings)
+
+
+def test_it_tells_what_was_wanted_and_what_was_seen():
+    match = {"path": "/a/*", "header": {"X-Beta": True}, "query": {"draft": "1"}}
+    table = table_of(match, {"method": "TRACE"})
+    first, second = table.account(FakeExchange(b"/b?draft=2", method=b"TRACE"))
+    assert [tuple(condition) for condition in first.conditions] == [
+        ("path", "/a/*", "/b", False), ("header X-Beta", "any value", "absent", False),
+        ("query draft", "1", "2", False),
+        ("method", "CONNECT or TRACE where a route names it", "TRACE", False)]
+    assert second.matched
