@@ -260,7 +260,9 @@ class H1Connection(asyncio.Protocol):
             self.deadline = NEVER
         self.held = intake.rest
         self._intake = None
-        cast(H1Exchange, self.exchange).body_done = True
+        exchange = cast(H1Exchange, self.exchange)
+        exchange.body_done = True
+        exchange.received = intake.taken
         intake.reader.body_end(intake.trailers)
 
     # Ends.
@@ -298,6 +300,7 @@ class H1Connection(asyncio.Protocol):
     def refuse(self, error: RequestError) -> None:
         """Answer what never became an exchange, and close."""
         runtime = self.switch.runtime
+        runtime.counters.refused(error.status)
         if runtime.log is not None:
             runtime.log.refused(self.peer.address, error.status, self.held[:200])
         log.debug("refused %s: %s", self.peer.address, error.reason)

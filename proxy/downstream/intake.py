@@ -23,14 +23,14 @@ class Intake:
         limit: octets that a chunked body may have; a length was checked before.
     """
 
-    __slots__ = ("_decoder", "_left", "_limit", "_taken", "reader", "rest", "trailers")
+    __slots__ = ("_decoder", "_left", "_limit", "reader", "rest", "taken", "trailers")
 
     def __init__(self, reader: BodyReader, length: int | None, limit: int) -> None:
         self.reader = reader
         self._decoder = ChunkedDecoder() if length is None else None
         self._left = length or 0
         self._limit = limit
-        self._taken = 0
+        self.taken = length or 0  # right once it is done
         self.rest = b""      # once done: what follows the body
         self.trailers = b""
 
@@ -57,8 +57,8 @@ class Intake:
     def _chunked(self, decoder: ChunkedDecoder, data: bytes) -> bool:
         payload = decoder.feed(data)
         if payload:
-            self._taken += len(payload)
-            if self._taken > self._limit:
+            self.taken += len(payload)
+            if self.taken > self._limit:
                 raise RequestError(413, "the body is too long", "limits.request_body")
             self.reader.body_data(payload)
         self.rest = decoder.rest
@@ -107,6 +107,7 @@ class BodyHalf(Exchange):
             held = connection.held
             connection.held = held[length:]
             self.body_done = True
+            self.received = length
             return Body(held[:length])
         settings = self._runtime.settings
         collector = Collector(ready, Spool(settings.body_memory, settings.directory))

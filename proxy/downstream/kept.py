@@ -11,20 +11,23 @@ from __future__ import annotations
 import asyncio
 
 from proxy.http.prepared import Kept
+from proxy.observe.counters import RouteTally
 from proxy.wire.h1 import RequestLine
 
 GATHER = 16384  # octets of a body from which head and body are handed over as two rather than copied into one
 
 
 class KeptAnswer:
-    """One answer, the only host that gets it, and the route's name for the log."""
+    """One answer, the only host that gets it, the route's name for the log, and where it is counted."""
 
-    __slots__ = ("answer", "host", "route")
+    __slots__ = ("answer", "hit", "host", "route", "unchanged")
 
-    def __init__(self, answer: Kept, host: bytes, route: str) -> None:
+    def __init__(self, answer: Kept, host: bytes, route: str, tally: RouteTally) -> None:
         self.answer = answer
         self.host = host
         self.route = route
+        self.hit = tally.hit
+        self.unchanged = tally.unchanged
 
 
 class KeptAnswers:
@@ -38,10 +41,10 @@ class KeptAnswers:
         self._kept: dict[RequestLine, KeptAnswer] = {}
         self.find = self._kept.get
 
-    def put(self, line: RequestLine, answer: Kept, host: bytes, route: str) -> None:
+    def put(self, line: RequestLine, answer: Kept, host: bytes, route: str, tally: RouteTally) -> None:
         if len(self._kept) >= self.COUNT:
             self._kept.clear()
-        self._kept[line] = KeptAnswer(answer, host, route)
+        self._kept[line] = KeptAnswer(answer, host, route, tally)
 
 
 def put(transport: asyncio.WriteTransport, head: bytes, body: bytes) -> None:

@@ -11,6 +11,7 @@ from typing import Protocol
 from proxy.clock import DeadlineWheel
 from proxy.downstream.kept import KeptAnswers
 from proxy.http.exchange import Exchange
+from proxy.observe.counters import Counters
 from proxy.wire.h1 import LineMemo
 from proxy.wire.headers import HeaderMemo
 
@@ -58,6 +59,8 @@ class Runtime(Protocol):
     def kept(self) -> KeptAnswers: ...
     @property
     def log(self) -> ExchangeLog | None: ...
+    @property
+    def counters(self) -> Counters: ...
 
     def handle(self, exchange: Exchange) -> None:
         """Find the route and have its handler answer."""

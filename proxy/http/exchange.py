@@ -78,6 +78,7 @@ class Exchange(ABC):
         "method",       # bytes, as sent
         "peer",         # Peer: the connection's other end and ours
         "pool",         # str: the pool's name, for the log only
+        "received",     # int: octets of the request's body, as far as they are here
         "request_id",   # bytes
         "responder",    # Responder | None: set by a handler that answers over time
         "route",        # str: the route's name, for the log only
@@ -113,6 +114,7 @@ class Exchange(ABC):
     timings: list[float] | None
     upgrade_offer: bytes
     sent: int
+    received: int
     version: int
     why: str
 

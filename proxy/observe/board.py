@@ -47,20 +47,27 @@ class Kind:
         gauges: how much of something there is now; nothing once a worker is gone.
         counters: how often something has happened.
         histograms: how long something took: `BUCKETS` cells and one for the sum, in microseconds.
+
+    Attributes:
+        at: where each column begins.
+        counted: where the counters begin.
+        sums: where the sums of histograms stand.
+        size: in cells.
     """
 
-    __slots__ = ("at", "counted", "gauges", "name", "size")
+    __slots__ = ("at", "counted", "histograms", "name", "size", "sums")
 
     def __init__(self, name: str, *, gauges: Sequence[str] = (), counters: Sequence[str] = (),
                  histograms: Sequence[str] = ()) -> None:
         self.name = name
-        self.gauges = tuple(gauges)
+        self.histograms = tuple(histograms)
         self.at = {column: at for at, column in enumerate((*gauges, *counters))}
         self.counted = len(gauges)  # from there on counters
         self.size = len(self.at)
         for column in histograms:
             self.at[column] = self.size
             self.size += BUCKETS + 1
+        self.sums = tuple(self.at[column] + BUCKETS for column in histograms)
 
 
 class Row:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 from proxy.downstream.kept import KeptAnswers
 from proxy.downstream.switch import ExchangeLog, Settings
 from proxy.errors import RequestError
+from proxy.handlers.static import Static
 from proxy.http.exchange import Exchange
 from proxy.http.prepared import ResponseHead
+from proxy.observe.counters import Counters
 from proxy.routing.table import RouteTable
 from proxy.tasks import spawn
 from proxy.upstream.pool import Pool
@@ -25,19 +27,27 @@ RARE = frozenset((b"OPTIONS", b"TRACE", b"CONNECT"))
 class Runtime:
     """Built once from a configuration by `runtime.build`, never changed afterwards."""
 
-    __slots__ = ("_find", "headers", "kept", "lines", "log", "pools", "remembers", "settings", "table")
+    __slots__ = (
+        "_find", "counters", "headers", "kept", "lines", "log", "pools", "remembers", "settings",
+        "statics", "table")
 
     def __init__(self, settings: Settings, table: RouteTable, pools: dict[str, Pool], headers: HeaderMemo,
-                 access_log: ExchangeLog | None) -> None:
+                 access_log: ExchangeLog | None, counters: Counters | None = None) -> None:
         self.settings = settings
         self.table = table
         self.pools = pools
         self.headers = headers
         self.lines = LineMemo()
+        self.statics: Sequence[Static] = ()
         self.log = access_log
+        self.counters = counters or Counters()
         self.kept = KeptAnswers()
         self.remembers = table.remembers
         self._find = table.find
+
+    def in_force(self) -> None:
+        """From now on this is the runtime: metrics are about its routes and pools."""
+        self.counters.show((route.name for route in self.table.routes), self.pools)
 
     def handle(self, exchange: Exchange) -> None:
         """Find the route and have its handler answer; whatever goes wrong becomes an answer too."""

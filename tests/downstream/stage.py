@@ -6,6 +6,7 @@ from proxy.downstream.kept import KeptAnswers
 from proxy.downstream.switch import Settings, Switch
 from proxy.http.peer import Peer
 from proxy.http.prepared import ResponseHead
+from proxy.observe.counters import Counters
 from proxy.wire.h1 import LineMemo
 from proxy.wire.headers import HeaderMemo
 from tests.fakes import FakeLoop, FakeTransport
@@ -40,6 +41,7 @@ class FakeRuntime:
         self.kept = KeptAnswers()
         self.remembers = lambda exchange: True
         self.log = FakeLog()
+        self.counters = Counters()
         self.exchanges = []
         self.answer = None  # called with each exchange
 

@@ -4,11 +4,14 @@ import pytest
 
 from proxy.downstream.kept import GATHER, KeptAnswers
 from proxy.http.prepared import Form, Kept, ResponseHead
+from proxy.observe.board import alone
+from proxy.observe.counters import Counters
 from proxy.wire.accept import accepts
 from tests.downstream.stage import GET, KEEP_ALIVE, SEND_TIMEOUT, head, ways
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: now\r\n\r\nhello"
 TAG = b'"tag"'
+TALLY = Counters(alone()).route("files")
 
 
 class Site:
@@ -153,7 +156,7 @@ def test_the_store_is_bounded(monkeypatch):
     monkeypatch.setattr(KeptAnswers, "COUNT", 3)
     answers = KeptAnswers()
     for line in range(7):
-        answers.put(line, None, b"a", "files")
+        answers.put(line, None, b"a", "files", TALLY)
     assert answers.find(6) is not None
     assert [answers.find(line) for line in range(6)] == [None] * 6
 
