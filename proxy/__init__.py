@@ -16,7 +16,8 @@ The folder list is the path of a request:
     config       the file, decoded into models, with all its errors at once
     runtime      the object graph of one configuration, and the data plane that serves it
     probing      health checks and names that change, off the path of requests
-    process      supervisor, workers and the lookout, which does the probing
+    admin        what the operator sees and orders, over HTTP
+    process      supervisor, workers, the lookout, which does the probing, and the desk, which has the admin
     cli          python -m proxy VERB
     demo         a real site to look at
 

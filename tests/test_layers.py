@@ -18,7 +18,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 LAYERS = (
     {"__main__", "cli", "process", "demo"},
     {"simulation"},
-    {"runtime"},
+    {"runtime", "admin"},
     {"handlers", "middleware", "routing", "probing"},
     {"downstream", "upstream"},
     {"observe"},
@@ -39,6 +39,7 @@ STRANGERS = (
     {"wire", "balancing"},
     {"balancing", "compression"},
     {"process", "demo"},
+    {"runtime", "admin"},  # the desk asks the workers, by messages
 )
 
 

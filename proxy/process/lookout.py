@@ -20,6 +20,7 @@ from proxy.observe import logs
 from proxy.process import asking, news
 from proxy.process.control import Channel
 from proxy.process.worker import LoopFactory, confess
+from proxy.runtime.answers import log_level
 
 
 class Watcher(Protocol):
@@ -79,7 +80,7 @@ class Lookout:
         self._channel = channel
         self._life: asyncio.Task[int] | None = None
         self._watchers: Sequence[Watcher] = ()
-        self.answers: dict[str, Callable[[dict[str, Any]], Any]] = {}
+        self.answers: dict[str, Callable[[dict[str, Any]], Any]] = {"level": log_level}
 
     async def live(self, make: Callable[[], Sequence[Watcher]]) -> int:
         self._life = asyncio.current_task()

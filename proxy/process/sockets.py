@@ -40,16 +40,20 @@ class ListeningSockets:
         listeners: what the configuration names.
         count: how many worker slots there are.
         file: the configuration's path, for messages.
+        key: where in it the addresses stand.
+        private: whether nobody but this user may connect to a Unix socket.
 
     Raises:
         CannotListen: one of the addresses; nothing stays bound.
     """
 
-    def __init__(self, listeners: Sequence[Listener], count: int, file: str) -> None:
+    def __init__(self, listeners: Sequence[Listener], count: int, file: str, *, key: str = "listen",
+                 private: bool = False) -> None:
         self.slots: list[list[Bound]] = [[] for _ in range(count)]
         self.urls: list[str] = []
         self._socket_files: list[SocketFile] = []
-        self._file = file
+        self._where = f"{key} in {file}"
+        self._private = private
         try:
             for listener in listeners:
                 self._bind(listener)
@@ -66,7 +70,7 @@ class ListeningSockets:
                 self._bind_tcp(listener)
         except OSError as error:
             reason = unix_reason(address.path, error) if address.path else tcp_reason(address.port, error)
-            message = f"cannot listen on {address}: {reason} change listen in {self._file}"
+            message = f"cannot listen on {address}: {reason} change {self._where}"
             raise CannotListen(message) from error
 
     def _bind_tcp(self, listener: Listener) -> None:
@@ -85,7 +89,7 @@ class ListeningSockets:
             raise missing
 
     def _bind_unix(self, listener: Listener, path: str) -> None:
-        self._add(listener, [bind_unix(path)] * len(self.slots))
+        self._add(listener, [bind_unix(path, 0o600 if self._private else None)] * len(self.slots))
         self._socket_files.append(SocketFile(path))
 
     def _add(self, listener: Listener, sockets: list[socket.socket]) -> None:
@@ -186,8 +190,12 @@ def listen_tcp(sock: socket.socket, address: SocketAddress, *, shared: bool) -> 
     sock.setblocking(False)
 
 
-def bind_unix(path: str) -> socket.socket:
-    """A socket on a path; a file that a dead program left there is replaced."""
+def bind_unix(path: str, mode: int | None = None) -> socket.socket:
+    """A socket on a path; a file that a dead program left there is replaced.
+
+    Args:
+        mode: of the file; None leaves it to the umask. Nobody can connect before `listen`.
+    """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         try:
@@ -197,6 +205,8 @@ def bind_unix(path: str) -> socket.socket:
                 raise
             os.unlink(path)
             sock.bind(path)
+        if mode is not None:
+            os.chmod(path, mode)
         sock.listen(BACKLOG)
         sock.setblocking(False)
     except BaseException:

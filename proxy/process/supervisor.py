@@ -24,16 +24,20 @@ from collections.abc import Callable
 from typing import Any
 
 from proxy import descriptors
-from proxy.config.schema import Config
+from proxy.config.effective import effective
+from proxy.config.schema import Config, Listener
 from proxy.observe import logs
 from proxy.observe.events import EVENT, EventLog, Record, event
 from proxy.process import asking, news
 from proxy.process.control import Channel, channel_pair
 from proxy.process.crew import Child, Slot
+from proxy.process.desk import run_desk
 from proxy.process.fork import describe_end, fork_child
 from proxy.process.lookout import needs_lookout, run_lookout
+from proxy.process.orders import Orders, Overview
 from proxy.process.sockets import CannotListen, ListeningSockets
 from proxy.process.worker import PlaneFactory, choose_loop, run_worker
+from proxy.runtime.answers import log_level
 
 LOG = logging.getLogger("proxy.supervisor")
 
@@ -63,6 +67,12 @@ def say(line: str) -> None:
         pass  # nobody reads our stderr; that is no reason to die
 
 
+def open_door(config: Config, file: str) -> ListeningSockets:
+    """Where the operator comes in; no socket at all without `admin`."""
+    door = [] if config.admin is None else [Listener(address=config.admin.address)]
+    return ListeningSockets(door, 1, file, key="admin", private=True)
+
+
 def start_log(config: Config) -> None:
     try:
         logs.setup(config.error_log)
@@ -87,7 +97,10 @@ class Supervisor:
         self._desk = Slot("desk")
         self._news = news.News()
         self._events = EventLog()
-        self.answers: dict[str, Callable[[dict[str, Any]], Any]] = {}  # to what the desk may ask
+        self._overview = Overview()
+        self.answers: dict[str, Callable[[dict[str, Any]], Any]] = {  # to what the desk may ask
+            "status": self._status, "level": log_level, "config": lambda _: effective(self._config),
+            **Orders(self._pass_on, self._note).answers()}
         self._relay = asking.Relay(self._desk, self.answers, self._who_answers)
         self._opened = False  # workers have been started
         self._ever_served = False
@@ -96,7 +109,12 @@ class Supervisor:
         self._failure: CannotStart | None = None
         start_log(config)
         descriptors.raise_limit()
-        self._sockets = ListeningSockets(config.listen, config.workers, file)
+        self._door = open_door(config, file)
+        try:
+            self._sockets = ListeningSockets(config.listen, config.workers, file)
+        except CannotListen:
+            self._door.close()
+            raise
         self._new_loop = choose_loop()  # imports uvloop once here, not once per worker
         # A selector of our own: a child closes it without a word to the loop that stands on it.
         self._selector = selectors.DefaultSelector()
@@ -120,6 +138,7 @@ class Supervisor:
             self._loop.run_until_complete(self._ended)
         finally:
             self._sockets.close()
+            self._door.close()
             self._loop.close()
 
     # Starting
@@ -128,7 +147,7 @@ class Supervisor:
         """Start the workers; their replacements come by themselves."""
         if not self._opened and not self._ending:
             self._opened = True
-            for slot in self._slots:
+            for slot in (*self._slots, *([self._desk] if self._config.admin is not None else [])):
                 self._fill(slot)
 
     def _fill(self, slot: Slot) -> None:
@@ -165,6 +184,10 @@ class Supervisor:
 
     def _live(self, slot: Slot, channel: Channel) -> int:
         """What a child does with its life; it has our memory, so that it need not be told what is known."""
+        if slot is self._desk:
+            self._sockets.keep_none()
+            return run_desk(self._config, self._door.keep_only(0), channel, self._new_loop, self._events)
+        self._door.keep_none()
         if slot is self._lookout:
             self._sockets.keep_none()
             return run_lookout(self._config, channel, self._new_loop, self._news)
@@ -173,6 +196,8 @@ class Supervisor:
 
     def _told(self, child: Child, word: str, text: str) -> None:
         match word:
+            case "ready" if child.slot is self._desk:
+                child.ready_at = self._loop.time()
             case "ready":
                 child.ready_at = self._loop.time()
                 self._ever_served = True
@@ -198,14 +223,22 @@ class Supervisor:
     def _pass_on(self, word: str, text: str) -> None:
         about = self._news.note(word, text)
         for child in self._children.values():
-            if child.slot is not self._lookout:
+            if child.slot.kind == "worker":
                 child.channel.send(word, text, about)
 
     def _who_answers(self, of: str) -> list[Child]:
-        """Children that can answer what is asked of `workers`, `lookout` or `all`."""
+        """Children that can answer what is asked of `workers`, `lookout`, `desk` or `all`."""
         workers: list[Slot] = self._slots if of in ("workers", "all") else []
         lookout = [self._lookout] if self._lookout is not None and of in ("lookout", "all") else []
-        return [slot.child for slot in (*workers, *lookout) if slot.child is not None and slot.serves()]
+        desk = [self._desk] if of == "all" else []
+        slots = (*workers, *lookout, *desk)
+        return [slot.child for slot in slots if slot.child is not None and slot.serves()]
+
+    def _status(self, args: dict[str, Any]) -> dict[str, Any]:
+        slots = [*self._slots, *([] if self._lookout is None else [self._lookout]), self._desk]
+        state = "stopping" if self._ending else "running" if self._announced else "starting"
+        return {**self._overview.of(slots, self._loop.time()), "state": state, "generation": 1,
+                "listeners": self._sockets.urls, "admin": self._door.urls}
 
     def _note(self, record: Record, source: str = asking.SUPERVISOR) -> None:
         """Something has changed: keep it, and tell the desk."""
@@ -218,7 +251,8 @@ class Supervisor:
         self._announced = True
         count = len(self._slots)
         workers = "1 worker" if count == 1 else f"{count} workers"
-        say(f"ready: {', '.join(self._sockets.urls)} ({workers}, pid {os.getpid()})")
+        admin = "".join(f", admin {url}" for url in self._door.urls)
+        say(f"ready: {', '.join(self._sockets.urls)} ({workers}{admin}, pid {os.getpid()})")
 
     # Losing children
 
@@ -300,12 +334,13 @@ class Supervisor:
     def _end(self, word: str, seconds: float) -> None:
         """Tell all children, and kill who has not ended in so many seconds."""
         self._ending = True
-        for slot in (*self._slots, *([] if self._lookout is None else [self._lookout])):
+        for slot in (*self._slots, *([] if self._lookout is None else [self._lookout]), self._desk):
             slot.forget_timer()
         self._sockets.close()  # the workers have theirs until they have heard
         for child in self._children.values():
-            child.channel.send(word)
-            self._kill_after(child, seconds)
+            if child.slot is not self._desk or word == "stop":  # it shows how the others drain
+                child.channel.send(word)
+            self._kill_after(child, seconds + STOP_GRACE if child.slot is self._desk else seconds)
         self._finish()
 
     def _kill_after(self, child: Child, seconds: float) -> None:
@@ -317,6 +352,9 @@ class Supervisor:
             os.kill(child.pid, signal.SIGKILL)
 
     def _finish(self) -> None:
+        if all(child.slot is self._desk for child in self._children.values()):
+            for desk in self._children.values():
+                desk.channel.send("stop")
         if self._children or self._ended.done():
             return
         if self._failure is not None:

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from proxy.balancing import STRATEGIES
+from proxy.balancing.strategy import Strategy
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.pool import Pool
 from proxy.upstream.standing import standing
@@ -23,9 +25,16 @@ def pools_told(pools: Iterable[Pool]) -> list[dict[str, Any]]:
 def _pool(pool: Pool) -> dict[str, Any]:
     now = pool.loop.time()
     return {
-        "name": pool.name, "panic": pool.panic, "paused": pool.paused,
+        "name": pool.name, "strategy": strategy_name(pool.strategy), "paused": pool.paused,
         "queue": 0 if pool.queue is None else len(pool.queue),
         "endpoints": [_endpoint(endpoint, now) for endpoint in pool.endpoints]}
+
+
+def strategy_name(strategy: Strategy) -> str:
+    """As the configuration calls it."""
+    own = getattr(strategy, "_own", strategy)  # one of the user's stands in a guard
+    names = {kind: name for name, kind in STRATEGIES.items()}
+    return names.get(type(own)) or f"{type(own).__module__}:{type(own).__qualname__}"
 
 
 def _endpoint(endpoint: Endpoint, now: float) -> dict[str, Any]:

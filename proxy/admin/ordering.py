@@ -1,0 +1,63 @@
+"""Operations that change something.
+
+The rule of this room: an order is checked against what the workers have, given to the supervisor, and
+answered with how things stand then, as the workers tell it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from proxy.admin.looking import find_endpoint, find_pool, log_levels
+from proxy.admin.table import Call
+
+
+async def drain(call: Call) -> Any:
+    """Finish what runs; clients that are stuck to it stay."""
+    return await _order(call, "drain")
+
+
+async def disable(call: Call) -> Any:
+    """Finish what runs, have nothing new."""
+    return await _order(call, "disabled")
+
+
+async def enable(call: Call) -> Any:
+    """Work again."""
+    return await _order(call, "ready")
+
+
+async def _order(call: Call, wanted: str) -> Any:
+    return await _tell(call, "order", {"order": wanted})
+
+
+async def weight(call: Call) -> Any:
+    return await _tell(call, "weight", {"weight": call.body.weight})
+
+
+async def _tell(call: Call, what: str, wanted: dict[str, Any]) -> Any:
+    """Give an order about the endpoint that the path names; its state afterwards."""
+    endpoint = await find_endpoint(call)
+    address = call.path["endpoint"] if call.path["endpoint"] == endpoint["origin"] else endpoint["address"]
+    await call.view.one("supervisor", what, {"pool": call.path["pool"], "endpoint": address, **wanted})
+    return await find_endpoint(call)
+
+
+async def pause(call: Call) -> Any:
+    return await _pause(call, paused=True)
+
+
+async def resume(call: Call) -> Any:
+    return await _pause(call, paused=False)
+
+
+async def _pause(call: Call, *, paused: bool) -> Any:
+    pool = await find_pool(call)
+    if pool["paused"] is not paused:
+        await call.view.one("supervisor", "pause", {"pool": pool["name"], "paused": paused})
+    return await find_pool(call)
+
+
+async def set_log_level(call: Call) -> Any:
+    await call.view.asker.ask("all", "level", {"level": call.body.level})
+    return await log_levels(call)

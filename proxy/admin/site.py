@@ -1,0 +1,78 @@
+"""The admin listener: an aiohttp site on sockets that somebody else has bound."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Sequence
+from typing import Self
+
+from aiohttp import web
+
+from proxy.admin.guard import Guard, add_headers
+from proxy.admin.openapi import document
+from proxy.admin.operations import OPERATIONS
+from proxy.admin.streams import PULSE, Pulse
+from proxy.admin.table import VIEW
+from proxy.admin.view import Asks, View
+from proxy.config.admin_schema import AdminConfig
+from proxy.observe.events import EventLog
+
+LONGEST_BODY = 65536  # octets
+GRACE = 0.5  # seconds that streams have to end
+
+
+class Site:
+    """Serves from `async with` to its end.
+
+    Args:
+        admin: who may ask.
+        asker: asks the other processes.
+        events: those so far.
+        sockets: that listen.
+
+    Attributes:
+        view: takes new events.
+    """
+
+    def __init__(self, admin: AdminConfig, asker: Asks, events: EventLog,
+                 sockets: Sequence[socket.socket]) -> None:
+        self._admin = admin
+        self._sockets = sockets
+        self.view = View(asker, events)
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        # No access log: what changes something is an event.
+        self._runner = web.AppRunner(
+            make_app(self._admin, self.view), access_log=None, handle_signals=False, shutdown_timeout=GRACE)
+        await self._runner.setup()
+        for sock in self._sockets:
+            await web.SockSite(self._runner, sock).start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def serve(self) -> None:
+        """Until it is cancelled."""
+        await asyncio.get_running_loop().create_future()
+
+
+def make_app(admin: AdminConfig, view: View) -> web.Application:
+    app = web.Application(middlewares=[Guard(admin).middleware], client_max_size=LONGEST_BODY)
+    app.on_response_prepare.append(add_headers)
+    app[VIEW] = view
+    app[PULSE] = Pulse(view)
+    for operation in OPERATIONS:
+        add = app.router.add_get if operation.method == "GET" else app.router.add_post
+        add(operation.path, operation.handle)
+    described = json.dumps(document(OPERATIONS))
+
+    async def openapi(request: web.Request) -> web.Response:
+        return web.Response(text=described, content_type="application/json")
+
+    app.router.add_get("/api/openapi.json", openapi)
+    return app

@@ -1,0 +1,63 @@
+"""The configuration as it runs, for people and programs: every key, defaults too, and no secret.
+
+The rule of this room: a value is shown as a user would write it, where its rule can tell how.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from proxy.config.rules import Duration, Percent, Size
+
+HIDDEN: Final = "***"
+SECRET: Final = re.compile(r"(?i)token|secret|password|passwd|authorization|cookie|api[_-]?key|credential")
+NAMES_OF_HEADERS: Final = ("headers",)
+UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+SIZES: Final = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+
+
+def effective(model: BaseModel) -> dict[str, Any]:
+    """What a model holds, as JSON can hold it."""
+    return {name: _hidden(name, value) or _shown(value, type(model).model_fields[name].metadata)
+            for name, value in model}
+
+
+def _hidden(name: str, value: object) -> str | None:
+    """In the place of a secret; a cookie's name is none, what a header says may be one."""
+    return HIDDEN if value is not None and name in ("token", "secret") else None
+
+
+def _shown(value: object, rules: list[Any]) -> Any:
+    if isinstance(value, BaseModel):
+        return effective(value)
+    if isinstance(value, dict):
+        return {str(name): HIDDEN if _is_secret(str(name), inner) else _shown(inner, [])
+                for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_shown(inner, []) for inner in value]
+    if value is None or isinstance(value, bool | str):
+        return value
+    for rule in rules:
+        if isinstance(rule, Duration | Percent | Size) and isinstance(value, int | float):
+            return written(value, rule)
+    return value if isinstance(value, int | float) else str(value)
+
+
+def _is_secret(name: str, value: object) -> bool:
+    return isinstance(value, str) and SECRET.search(name) is not None
+
+
+def written(value: float, rule: Duration | Percent | Size) -> str | int:
+    """A number in the units of its rule."""
+    if isinstance(rule, Percent):
+        return f"{value * 100:g}%"
+    if isinstance(rule, Size):
+        fits = (f"{int(value) // unit}{name}" for unit, name in SIZES if value and value % unit == 0)
+        return next(fits, int(value))
+    if 0 < value < 1:
+        return f"{value * 1000:g}ms"
+    fits = (f"{value / unit:g}{name}" for unit, name in UNITS if value and value % unit == 0)
+    return next(fits, f"{value:g}s")
