@@ -68,7 +68,7 @@ class RoundRobin:
         whole = sum(endpoint.weight for endpoint in self._endpoints)
         return sorted((
             Score(endpoint, round(endpoint.weight / whole, 4),
-                  f"{endpoint.weight} of {whole} turns; each worker begins anywhere in the cycle")
+                  f"has {endpoint.weight} of {whole} turns; each worker begins anywhere in the cycle")
             for endpoint in self._endpoints), key=lambda score: -score.score)
 
 

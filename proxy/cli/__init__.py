@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from proxy import __version__
-from proxy.cli import check, run, schema, simulate
+from proxy.cli import check, explain, run, schema, simulate
 
 # Each has HELP (one line) and `main(arguments) -> exit status`; with options of its own also
 # `add_options(parser)`, and TEACHING for the end of its help.
@@ -24,6 +24,7 @@ VERBS: dict[str, ModuleType] = {
     "check": check,
     "schema": schema,
     "simulate": simulate,
+    "explain": explain,
 }
 IMPLIED = "run"
 PROGRAM = "python -m proxy"
@@ -33,6 +34,7 @@ examples:
   python -m proxy -c config.yaml          start; the line `ready: http://...` says where
   python -m proxy check -c config.yaml    report every mistake in the file, start nothing
   python -m proxy schema > schema.json    for an editor that completes and checks the file
+  python -m proxy explain GET /cart       which route, which endpoint, what it is told, and why; sends nothing
   python -m proxy simulate --endpoints 3 --slow a=10x@5s-15s    which strategy copes best? starts nothing
 
 signals, to the process whose pid the ready line names:

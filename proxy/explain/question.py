@@ -1,0 +1,56 @@
+"""A request as a user writes it down, and the octets that a client would send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ANYBODY = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request.
+
+    Args:
+        method: as sent.
+        url: `http://host/path`, or a path alone.
+        fields: names and values, in order; a Host among them takes the place of the URL's.
+        client: the address that it comes from.
+        body: its octets; None for none.
+        raw: the whole request as octets, in place of all but `client`.
+    """
+
+    method: str = "GET"
+    url: str = "/"
+    fields: tuple[tuple[str, str], ...] = ()
+    client: str = ANYBODY
+    body: bytes | None = None
+    raw: bytes | None = None
+
+    def target(self) -> tuple[str, str]:
+        """Host, empty where the URL has none, and request target; nothing is encoded, decoded or mended."""
+        scheme, found, rest = self.url.partition("://")
+        if not found or scheme.lower() not in ("http", "https"):
+            return "", self.url
+        ends = [at for at in map(rest.find, "/?#") if at >= 0]
+        at = min(ends, default=len(rest))
+        target = rest[at:]
+        return rest[:at], target if target.startswith("/") else "/" + target
+
+    def octets(self, authority: str) -> bytes:
+        """What a client sends.
+
+        Args:
+            authority: where it reached the proxy, for a URL without a host.
+        """
+        if self.raw is not None:
+            return self.raw
+        host, target = self.target()
+        names = {name.lower() for name, _ in self.fields}
+        fields = list(self.fields)
+        if "host" not in names:
+            fields.insert(0, ("Host", host or authority))
+        if self.body is not None and not names & {"content-length", "transfer-encoding"}:
+            fields.append(("Content-Length", str(len(self.body))))
+        lines = [f"{self.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields)]
+        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + (self.body or b"")
