@@ -21,11 +21,18 @@ if TYPE_CHECKING:
 class Static:
     """Answers GET and HEAD below `prefix` with the files of `config.root`."""
 
-    __slots__ = ("_entries", "_place")
+    __slots__ = ("_entries", "_place", "config", "prefix")
 
     def __init__(self, config: StaticConfig, prefix: bytes, shelf: Shelf = SHELF) -> None:
+        self.config = config
+        self.prefix = prefix
         self._place = Place(config, prefix, shelf)
         self._entries = self._place.entries
+
+    def forget(self) -> None:
+        """No route has it any more: leave the memory to others."""
+        for entry in list(self._entries.values()):
+            self._place.shelf.drop(entry)
 
     def handle(self, exchange: Exchange) -> None:
         # benchmarks/micro_static.py: 0.2 us with an exchange that does nothing.

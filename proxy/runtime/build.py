@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 
 from proxy.clock import DeadlineWheel
 from proxy.config.schema import Config, RouteConfig
@@ -15,27 +16,49 @@ from proxy.handlers.redirect import Redirect
 from proxy.handlers.respond import Respond
 from proxy.handlers.reverse_proxy import ReverseProxy
 from proxy.handlers.send_files import SendFiles
-from proxy.handlers.static import Static
 from proxy.http.handler import Handler
 from proxy.observe.access_log import AccessLog
 from proxy.routing.matchers import prefixes_of
 from proxy.routing.table import Route, RouteTable
 from proxy.runtime.build_log import select
-from proxy.runtime.build_pool import build_pool
+from proxy.runtime.build_pool import build_pool, place_of
+from proxy.runtime.carry import Carry, public_hosts
 from proxy.runtime.runtime import Runtime
+from proxy.runtime.slices import Steps, at_once
+from proxy.upstream.disguise import patterns_of
 from proxy.upstream.pool import Pool
-from proxy.wire.headers import HeaderMemo
 
 Pools = dict[str, Pool]
+
+MANY = 20  # endpoints of a pool, from which on the patterns for their addresses take long
 
 
 def build(config: Config, access_log: AccessLog | None, loop: asyncio.AbstractEventLoop,
           wheel: DeadlineWheel) -> Runtime:
     """The runtime of `config`; opens nothing and connects to nothing."""
-    pools = {name: build_pool(name, config, loop, wheel) for name in config.pools}
-    table = RouteTable(made for route in config.routes for made in _routes(route, config, pools))
+    return at_once(building(config, access_log, loop, wheel, Carry(config)))
+
+
+def building(config: Config, access_log: AccessLog | None, loop: asyncio.AbstractEventLoop,
+             wheel: DeadlineWheel, carry: Carry) -> Steps[Runtime]:
+    """The same step by step, with what `carry` brings along."""
+    pools: Pools = {}
+    public = public_hosts(config)
+    for name, pool in config.pools.items():
+        if len(pool.endpoints) >= MANY:
+            yield partial(patterns_of, frozenset(map(place_of, pool.endpoints)), public)
+        pools[name] = carry.pool(name, partial(build_pool, name, config, public, loop, wheel))
+        yield None
+    routes: list[Route] = []
+    for route in config.routes:
+        routes += _routes(route, config, pools, carry)
+        yield None
+    table = RouteTable(routes)
+    yield None
     log = None if access_log is None or config.access_log is None else select(config.access_log, access_log)
-    return Runtime(_settings(config), table, pools, HeaderMemo(config.limits.headers), log)
+    runtime = Runtime(_settings(config), table, pools, carry.headers(), log)
+    carry.hand_over(runtime)
+    return runtime
 
 
 def _settings(config: Config) -> Settings:
@@ -47,14 +70,15 @@ def _settings(config: Config) -> Settings:
         directory=None if buffers.directory is None else str(buffers.directory))
 
 
-def _routes(route: RouteConfig, config: Config, pools: Pools) -> Iterator[Route]:
+def _routes(route: RouteConfig, config: Config, pools: Pools, carry: Carry) -> Iterator[Route]:
     """One for each of its paths: a handler knows one prefix, the part that stands before `*`."""
     own = route.limits.request_body
     limit = config.limits.request_body if own is None else own
     matches = [route.match.model_copy(update={"path": [path]}) for path in route.match.path]
     for match in matches or [route.match]:
         prefix = prefixes_of(match)[0] if matches else b""
-        yield Route(route.name, match, _wrapped(route, _handler(route, prefix, pools)), body_limit=limit)
+        handler = _wrapped(route, _handler(route, prefix, pools, carry))
+        yield Route(route.name, match, handler, body_limit=limit)
 
 
 def _wrapped(route: RouteConfig, handler: Handler) -> Handler:
@@ -66,10 +90,10 @@ def _wrapped(route: RouteConfig, handler: Handler) -> Handler:
     return handler
 
 
-def _handler(route: RouteConfig, prefix: bytes, pools: Pools) -> Handler:
+def _handler(route: RouteConfig, prefix: bytes, pools: Pools, carry: Carry) -> Handler:
     """What answers; the configuration has exactly one of these."""
     if route.static is not None:
-        return Static(route.static, prefix)
+        return carry.static(route.static, prefix)
     if route.redirect is not None:
         return Redirect(route.redirect, prefix)
     if route.respond is not None:

@@ -19,8 +19,13 @@ from proxy.upstream.rules import PoolRules, PoolTimeouts
 from proxy.upstream.sticky import Sticky
 
 
-def build_pool(name: str, config: Config, loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel) -> Pool:
-    """The pool of that name; connects to nothing."""
+def build_pool(name: str, config: Config, public: frozenset[str], loop: asyncio.AbstractEventLoop,
+               wheel: DeadlineWheel) -> Pool:
+    """The pool of that name; connects to nothing.
+
+    Args:
+        public: host names that the site itself is asked for, in lower case.
+    """
     pool, timeouts = config.pools[name], config.timeouts
     endpoints = [_endpoint(item, pool, config.workers) for item in pool.endpoints]
     strategy = make_strategy(pool.strategy, pool.hash_key)
@@ -28,20 +33,25 @@ def build_pool(name: str, config: Config, loop: asyncio.AbstractEventLoop, wheel
         strategy = Guarded(strategy)
     return Pool(name, endpoints, strategy, PoolTimeouts(
         connect=timeouts.connect, response_head=timeouts.response_head, response_body=timeouts.response_body,
-        tunnel=timeouts.tunnel), _rules(name, pool, config), loop, wheel)
+        tunnel=timeouts.tunnel), _rules(name, pool, public), loop, wheel)
 
 
 def _endpoint(item: EndpointConfig, pool: PoolConfig, workers: int) -> Endpoint:
-    address = item.address
-    host, port = (address.path, None) if address.path is not None else (address.host, address.port)
+    host, port = place_of(item)
     # Workers do not know of each other what they have in flight: each gets its part of the limit.
     most = 0 if item.max_connections is None else max(1, item.max_connections // workers)
     return Endpoint(
-        str(address), host, port, item.weight, IdleLimit(pool.idle_connections.timeout),
+        str(item.address), host, port, item.weight, IdleLimit(pool.idle_connections.timeout),
         pool.idle_connections.max, most=most, priority=item.priority or int(item.backup))
 
 
-def _rules(name: str, pool: PoolConfig, config: Config) -> PoolRules:
+def place_of(item: EndpointConfig) -> tuple[str, int | None]:
+    """Where it is, as `Endpoint` has it."""
+    address = item.address
+    return (address.host, address.port) if address.path is None else (address.path, None)
+
+
+def _rules(name: str, pool: PoolConfig, public: frozenset[str]) -> PoolRules:
     eject, retry, queue, sticky = pool.ejection, pool.retry, pool.queue, pool.sticky
     return PoolRules(
         ejection=None if eject is None else Ejection(
@@ -52,4 +62,4 @@ def _rules(name: str, pool: PoolConfig, config: Config) -> PoolRules:
             sticky.cookie, sticky.secret or "", name, max_age=sticky.max_age, secure=sticky.secure),
         hedge=Pace() if retry is not None and retry.hedge else None, slow_start=pool.slow_start,
         timed=pool.strategy == "least_time" or ":" in pool.strategy,
-        public={host.lower() for route in config.routes for host in route.match.host})
+        public=public)

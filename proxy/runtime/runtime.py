@@ -29,7 +29,7 @@ class Runtime:
 
     __slots__ = (
         "_find", "counters", "headers", "kept", "lines", "log", "pools", "remembers", "settings",
-        "statics", "table")
+        "statics", "table", "__weakref__")
 
     def __init__(self, settings: Settings, table: RouteTable, pools: dict[str, Pool], headers: HeaderMemo,
                  access_log: ExchangeLog | None, counters: Counters | None = None) -> None:

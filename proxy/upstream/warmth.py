@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from proxy.upstream.endpoint import Endpoint
@@ -9,7 +10,7 @@ from proxy.upstream.endpoint import Endpoint
 STEPS = 10  # in which it gets its share
 
 
-def warm_up(endpoints: Sequence[Endpoint], seconds: float, now: float) -> None:
+def warm_up(endpoints: Sequence[Endpoint], seconds: float, loop: asyncio.AbstractEventLoop) -> None:
     """Make the weights of all finer while one has but a part of its own.
 
     Args:
@@ -17,7 +18,7 @@ def warm_up(endpoints: Sequence[Endpoint], seconds: float, now: float) -> None:
     """
     if any(endpoint.warm_from for endpoint in endpoints):
         for endpoint in endpoints:
-            endpoint.weight *= _step(endpoint, seconds, now)
+            endpoint.weight *= _step(endpoint, seconds, loop.time())
 
 
 def _step(endpoint: Endpoint, seconds: float, now: float) -> int:

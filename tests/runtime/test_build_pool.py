@@ -4,6 +4,7 @@ from proxy.balancing import STRATEGIES
 from proxy.clock import DeadlineWheel
 from proxy.config.load import loads
 from proxy.runtime.build_pool import build_pool
+from proxy.runtime.carry import public_hosts
 from proxy.upstream.endpoint import Order
 from proxy.upstream.retry import NO_RETRY
 from tests.fakes import FakeExchange, FakeLoop
@@ -16,7 +17,8 @@ def built():
         endpoints = "" if "endpoints:" in keys else "endpoints: [a:1, b:2], "
         text = f"listen: a:1\nworkers: {workers}\npools: {{web: {{{endpoints}{keys}}}}}\nroutes: {routes}\n"
         loop = FakeLoop()
-        return build_pool("web", loads(text), loop, DeadlineWheel(loop))
+        config = loads(text)
+        return build_pool("web", config, public_hosts(config), loop, DeadlineWheel(loop))
     return make
 
 

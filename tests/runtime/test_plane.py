@@ -118,7 +118,7 @@ async def test_pools_are_closed(plane):
 async def test_idle_connections_are_tidied_now_and_then(plane):
     one, _ = await plane()
     times = []
-    one._listeners[0].tidy = times.append
+    next(iter(one._listeners)).tidy = times.append
     one._next_tidy = 0.0
     for now in (100.0, 101.0, 100.0 + TIDY_EVERY):
         one._tidy(now)
