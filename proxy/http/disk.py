@@ -128,12 +128,15 @@ def tempo_of(fd: int) -> Tempo:
 
 
 def is_cached(fd: int, start: int, end: int) -> bool | None:
-    """Whether these octets are in memory, by samples of 1 us each; None: the file system cannot tell."""
+    """Whether these octets are in memory, by samples of 1 us each; None: the file system cannot tell.
+
+    A sample is the last octet of a stride: what begins here mostly began where another part ended.
+    """
     if not _NOWAIT:
         return None
     try:
-        for at in range(start, end - 1, STRIDE):
-            os.preadv(fd, (_probe,), at, _NOWAIT)
+        for at in range(start + STRIDE, end, STRIDE):
+            os.preadv(fd, (_probe,), at - 1, _NOWAIT)
         os.preadv(fd, (_probe,), max(end - 1, start), _NOWAIT)
     except BlockingIOError:
         return False
