@@ -25,6 +25,8 @@ from proxy.config.name_rules import UriPrefix
 from proxy.config.pool_rules import HashKey, StrategyName
 from proxy.config.pool_schema import Ejection, HealthCheck, IdleConnections, Queue, Retry, Sticky
 from proxy.config.rules import Duration, OneOf, Size, Text, Whole, Workers
+from proxy.config.recent_schema import Recent
+from proxy.config.rules import Duration, OneOf, Size, Text, Whole, Workers
 from proxy.config.static_schema import StaticConfig
 
 HANDLERS: Final = ("reverse_proxy", "static", "redirect", "respond")
@@ -83,6 +85,7 @@ class Buffers(Model):
     file: Annotated[int, Size("0")] = coded(
         "1GiB", "Most of one body in a temporary file; beyond it a slower client slows the endpoint."
     )
+    static: Octets = coded("64MiB", "Of small static files and compressed forms, for each worker.")
     directory: Annotated[Path | None, Folder(optional=True, writable=True)] = coded(
         None, "Folder of the temporary files; null: the system's."
     )
@@ -250,6 +253,9 @@ class Config(Model):
     )
     error_log: Annotated[ErrorLog, Section()] = Field(
         default_factory=ErrorLog, description="What the proxy tells its operator."
+    )
+    recent: Annotated[Recent | None, OrFalse()] = Field(
+        default_factory=Recent, description="Exchanges that are remembered, for `explain`; false: none."
     )
     timeouts: Annotated[Timeouts, Section()] = Field(
         default_factory=Timeouts, description="How long the proxy waits."

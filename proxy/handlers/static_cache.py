@@ -89,6 +89,11 @@ class Shelf:
         self._taken = 0
         self._order: dict[Entry, None] = {}
 
+    def resize(self, room: int) -> None:
+        """Take so many octets from now on."""
+        self._room = room
+        self._make_room()
+
     def put(self, entry: Entry, home: dict[bytes, Entry], key: bytes, fresh_until: float) -> None:
         """Keep an entry under a key of a route's dict, in the place of what was there."""
         if (old := home.get(key)) is not None:

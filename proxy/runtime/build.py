@@ -36,7 +36,10 @@ MANY = 20  # endpoints of a pool, from which on the patterns for their addresses
 def build(config: Config, access_log: AccessLog | None, loop: asyncio.AbstractEventLoop,
           wheel: DeadlineWheel) -> Runtime:
     """The runtime of `config`; opens nothing and connects to nothing."""
-    return at_once(building(config, access_log, loop, wheel, Carry(config)))
+    carry = Carry(config)
+    runtime = at_once(building(config, access_log, loop, wheel, carry))
+    carry.settle(runtime)
+    return runtime
 
 
 def building(config: Config, access_log: AccessLog | None, loop: asyncio.AbstractEventLoop,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from proxy.config.schema import Config, EndpointConfig, PoolConfig
 from proxy.config.static_schema import StaticConfig
 from proxy.handlers.static import Static
+from proxy.handlers.static_cache import SHELF
 from proxy.upstream.pool import Pool
 from proxy.upstream.succession import Heirs, retire, succeed
 from proxy.wire.headers import HeaderMemo
@@ -73,6 +74,7 @@ class Carry:
 
     def settle(self, new: Runtime) -> None:
         """The new runtime takes over."""
+        SHELF.resize(self._config.buffers.static)
         for pool, becomes, going_on in self._changes:
             succeed(pool, becomes, going_on)
         if self._old is None:

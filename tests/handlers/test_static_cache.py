@@ -96,6 +96,16 @@ def test_shelf_drops_the_oldest_when_full(site):
     assert list(static._place.entries) == [b"/1.bin", b"/2.bin", b"/3.bin"]
 
 
+def test_a_shelf_that_becomes_smaller_drops_what_has_no_room(site):
+    fill(site, 4)
+    shelf = Shelf(4 * (1000 + OVERHEAD))
+    static = make_static(site, shelf=shelf)
+    for number in range(4):
+        ask(static, b"/%d.bin" % number)
+    shelf.resize(2 * (1000 + OVERHEAD))
+    assert list(static._place.entries) == [b"/2.bin", b"/3.bin"]
+
+
 def test_file_in_use_stays_longer(site, settled):
     fill(site, 4)
     static = make_static(site, shelf=Shelf(3 * (1000 + OVERHEAD)))

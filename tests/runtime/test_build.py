@@ -109,3 +109,12 @@ async def test_nothing_is_opened_by_building(tmp_path):
     build(loads(CONFIG.replace("FOLDER", str(tmp_path))), None, loop, DeadlineWheel(loop))
     assert list(tmp_path.iterdir()) == []
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def test_files_in_memory_have_the_room_that_the_configuration_gives(monkeypatch, tmp_path):
+    rooms = []
+    monkeypatch.setattr("proxy.handlers.static_cache.Shelf.resize", lambda shelf, room: rooms.append(room))
+    text = f"listen: 127.0.0.1:8080\nbuffers: {{static: 1MiB}}\nroutes: [{{static: {{root: {tmp_path}}}}}]"
+    loop = FakeLoop()
+    build(loads(text), None, loop, DeadlineWheel(loop))
+    assert rooms == [1024 * 1024]
