@@ -16,7 +16,7 @@ from proxy.observe.rotation import Rotation
 
 log = logging.getLogger("proxy.access_log")
 
-PATIENCE = 5  # looks until it is tried again whether all processes have let go of an old file
+PATIENCE = 2  # looks until it is tried again whether all processes have let go of an old file
 
 # A thread of its own: it makes itself the least important of all, and stays so.
 TIDYING = ThreadPoolExecutor(1, "old logs")
@@ -43,12 +43,12 @@ class Turner:
         """Called once a second."""
         try:
             self._hear()
+            self._tidy()
             file = os.fstat(fd)
             if self._rotation.moved(file):
                 return True
             if self._turning is None and self._rotation.due(file, self._period):
                 self._turning = POOL.submit(self._rotation.turn, file)
-            self._tidy()
         except OSError as error:
             self._trouble.warn("the log %s is not rotated: %s", self._rotation.path, error)
         return False
