@@ -36,7 +36,8 @@ BUSY = error_page(503, [(b"Retry-After", b"1")])
 class Forwarding(Retrying):
     """See the module; `Responder`, `BodyReader`, `Waiter` and `Attempt` of the rooms around it."""
 
-    __slots__ = ("_connecting", "_handler", "_hedge", "_once", "_target", "_wait_until")
+    __slots__ = (
+        "_connecting", "_handler", "_head_at", "_hedge", "_once", "_target", "_wait_until", "_waits_since")
 
     def __init__(self, handler: ReverseProxy, exchange: Exchange, target: bytes) -> None:
         self._handler = handler
@@ -70,14 +71,19 @@ class Forwarding(Retrying):
         if (exchange.timings is not None or exchange.attempts or self._body is not None or self._wait_until
                 or pool.timed):
             now = monotonic()
+        if now >= pool.flights.look_at:
+            pool.flights.look(now)
         leaving = pool.leaving(now, once=self._once) if now < pool.signs.until else ()
         endpoint = pool.pick(exchange, self._tried, leaving, waited=waited)
+        while endpoint is not None and not pool.enter(endpoint):  # another worker took the last place
+            endpoint = pool.pick(exchange, self._tried, leaving, waited=waited)
         if endpoint is None:
             self._none_left()
             return
+        if waited:
+            pool.tally.time("queue", now - self._waits_since)
         exchange.attempts += 1
         exchange.endpoint = endpoint.name
-        pool.enter(endpoint)
         self._endpoint = endpoint
         take = endpoint.take_young if self._once else endpoint.take_idle
         connection = None if self._fresh else take(now)
@@ -94,7 +100,8 @@ class Forwarding(Retrying):
         if queue is not None:
             self._tried = ()
             if not self._wait_until:
-                self._wait_until = monotonic() + queue.timeout
+                self._waits_since = monotonic()
+                self._wait_until = self._waits_since + queue.timeout
             if self._pool.line_up(self, exchange, self._wait_until):
                 return
         if self._tried and not self._pool.full:
@@ -111,6 +118,7 @@ class Forwarding(Retrying):
 
     def _turn_away(self, why: str) -> None:
         self.exchange.why = why
+        self._pool.tally.add("turned_away")
         respond(self.exchange, BUSY)
 
     async def _connect(self, endpoint: Endpoint) -> None:
@@ -165,9 +173,7 @@ class Forwarding(Retrying):
             if (endpoint.failures or endpoint.trial_from) and head.status < 500:
                 endpoint.works()
             self._connection = self._endpoint = None
-            endpoint.in_flight -= 1
-            if endpoint.most:
-                self._pool.freed(endpoint)  # now: the client's next request may begin inside `respond`
+            self._pool.leave(endpoint)  # now: the client's next request may begin inside `respond`
         plain = not head.names_endpoint and self._pool.sticky is None
         shown = head if plain else marked(head, exchange, self._pool, endpoint)
         if head.file_wish is None or not self._send_file(head.file_wish, shown):
@@ -177,13 +183,15 @@ class Forwarding(Retrying):
         """Note how the endpoint answered; whether another one is asked instead."""
         exchange, pool = self.exchange, self._pool
         endpoint.answers += 1
+        self._head_at = now = monotonic()
+        endpoint.tally.answered(head.status, now - self._sent_at)
         if exchange.timings is not None:
-            exchange.timings.append(monotonic())
+            exchange.timings.append(now)
         if head.status < 500:
             if self._hedge is not None:
                 self._call_off()
             if pool.timed:  # errors come quickly: they must not make an endpoint look like the best
-                endpoint.took(seconds := monotonic() - self._sent_at)
+                endpoint.took(seconds := now - self._sent_at)
                 if pool.hedge is not None:
                     pool.hedge.add(seconds)
             return False
@@ -222,8 +230,10 @@ class Forwarding(Retrying):
 
     def answer_end(self, trailers: bytes) -> None:
         endpoint = self._endpoint
-        if endpoint is not None and (endpoint.failures or endpoint.trial_from) and self.exchange.status < 500:
-            endpoint.works()  # not before the end: it may break off each time
+        if endpoint is not None:
+            self._pool.tally.time("body", monotonic() - self._head_at)
+            if (endpoint.failures or endpoint.trial_from) and self.exchange.status < 500:
+                endpoint.works()  # not before the end: it may break off each time
         self._leave()
         if trailers and self._pool.disguise.sees(trailers):
             trailers = b""

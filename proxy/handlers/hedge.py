@@ -61,11 +61,11 @@ class Hedge:
     def _begin(self) -> None:
         pool, forwarding = self._pool, self._forwarding
         endpoint = pool.pick_other(forwarding.exchange, forwarding.tried_with_current())
-        if endpoint is None or not pool.retry.budget.take():
+        if endpoint is None or not pool.retry.budget.take() or not pool.enter(endpoint):
             return
         self.endpoint = endpoint
         forwarding.exchange.attempts += 1
-        pool.enter(endpoint)
+        pool.tally.add("hedges")
         connection = endpoint.take_idle(monotonic())
         if connection is None:
             self._connecting = spawn(pool.loop, self._connect(endpoint))
@@ -116,6 +116,7 @@ class Hedge:
         if endpoint is None or head.status not in pool.retry.statuses or not self._forwarding.is_attempting():
             return False
         endpoint.answers += 1
+        endpoint.tally.answered(head.status, monotonic() - self._sent_at)
         pool.answered_badly(endpoint, head.status, self._sent_at)
         if connection is not None and connection.is_busy():  # the body still comes; nobody wants it
             connection.discard()

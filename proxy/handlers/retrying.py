@@ -90,6 +90,7 @@ class Retrying(Upload):
     def _try_elsewhere(self, endpoint: Endpoint, why: str, *, retry: bool = True) -> None:
         """Leave this attempt for another one."""
         self._retries += retry
+        self._pool.tally.add("retries")
         self.note_failure(endpoint, why)
         self._leave()
 

@@ -13,8 +13,9 @@ from proxy.observe.board import Kind
 # By status // 100; the first is for exchanges that ended without an answer.
 CLASSES: Final = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 
-# How an endpoint stands, by the number in its column; 0: this worker does not have it.
-STANDINGS: Final = ("", "available", "resting", "ejected", "down", "draining", "disabled")
+# How an endpoint stands (the words are `upstream.standing`'s), by the number in its column; 0: not in the pool.
+STANDINGS: Final = (
+    "", "up", "full", "warming", "trial", "unreachable", "ejected", "down", "draining", "disabled")
 
 # Of the whole proxy; only the supervisor has numbers here. `reloaded` is in seconds since 1970.
 HOUSE: Final = Kind(

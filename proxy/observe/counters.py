@@ -74,9 +74,9 @@ class Tally:
             counters = self.first + self.kind.counted
             cells[counters:counters + len(numbers)] = memoryview(array("q", numbers))
         if self._gauges != self._told:
-            self._told = self._gauges[:]
-            for at, value in enumerate(self._told):
-                cells[self.first + at] = value
+            for at, value in enumerate(self._gauges):
+                if value != self._told[at]:  # others are written when they change, not here
+                    self._told[at] = cells[self.first + at] = value
 
 
 class RouteTally(Tally):
@@ -89,8 +89,8 @@ class RouteTally(Tally):
 
     __slots__ = ("_hits", "_same", "hit", "unchanged")
 
-    def __init__(self, kind: Kind, first: int) -> None:
-        super().__init__(kind, first)
+    def __init__(self, first: int) -> None:
+        super().__init__(ROUTE, first)
         self._hits: list[int] = []
         self._same: list[int] = []
         self.hit: Callable[[int], None] = self._hits.append
@@ -110,9 +110,13 @@ class RouteTally(Tally):
 
 
 class EndpointTally(Tally):
-    """Of an endpoint."""
+    """Of an endpoint; `mine`: exchanges that it works on now in this worker."""
 
-    __slots__ = ()
+    __slots__ = ("mine",)
+
+    def __init__(self, first: int) -> None:
+        super().__init__(ENDPOINT, first)
+        self.mine = 0
 
     def answered(self, status: int, seconds: float) -> None:
         """The head of an answer has come so many seconds after the request went out."""
@@ -133,7 +137,7 @@ class RouteTallies(dict[str, RouteTally]):
         return self.begin(route, "")
 
     def begin(self, route: str, pool: str) -> RouteTally:
-        tally = self[route] = RouteTally(ROUTE, self._board.first(ROUTE, route, pool))
+        tally = self[route] = RouteTally(self._board.first(ROUTE, route, pool))
         return tally
 
 
@@ -173,7 +177,7 @@ class Counters:
         tally = self._endpoints.get((pool, name))
         if tally is None:
             first = self.row.board.first(ENDPOINT, pool, name)
-            tally = self._endpoints[pool, name] = EndpointTally(ENDPOINT, first)
+            tally = self._endpoints[pool, name] = EndpointTally(first)
         return tally
 
     def show(self, routes: Iterable[str], pools: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ import errno
 import ipaddress
 import socket
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from proxy.errors import UpstreamError, in_words
@@ -29,8 +30,11 @@ async def connect(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
             `timeouts.connect`, 503 when no descriptor was left. Nothing of a request was sent.
     """
     try:
+        began = monotonic()
         async with asyncio.timeout(pool.timeouts.connect):
-            return await (pool.opens or open_connection)(pool, endpoint)
+            connection = await (pool.opens or open_connection)(pool, endpoint)
+        pool.tally.time("connect", monotonic() - began)
+        return connection
     except TimeoutError:
         raise UpstreamError("connect", "no connection in time", status=504, unsent=True) from None
     except UnicodeError as error:  # a name that cannot be looked up at all

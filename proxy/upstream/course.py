@@ -36,6 +36,7 @@ class Course:
         if now >= self._next_second:
             self._next_second = now + 1.0
             second(pool)
+        pool.flights.show(len(pool.queue or ()))
 
 
 def serve_queue(pool: Pool, now: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from proxy.observe.counters import EndpointTally
 from proxy.upstream.idle import IdleLimit
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ class Endpoint:
         weight: what strategies go by; less than the share while it warms up.
         group: the priority, and within it the rank among the addresses of its name; lower ones first.
         percent: of the share, for an address that shares a name with others (RFC 2782).
-        in_flight: exchanges it works on now, in this worker.
+        in_flight: exchanges it works on now, in all workers; of the others' a look that is some milliseconds
+            old (see `flights`).
+        tally: what is counted of it.
         latency: seconds to the response's head, recent ones counting most; 0.0 while nothing is known.
         idle: connections ready for the next exchange, the freshest last.
         scout: a connection that is used no more, to see how long the endpoint keeps it (see `idle`).
@@ -79,7 +82,8 @@ class Endpoint:
         "_most_idle", "answers", "down_until", "ejected_until", "ejections", "errors", "failed_at",
         "failures", "group", "host", "idle", "idle_limit", "in_flight", "keeps", "latency", "leaving_until",
         "most", "name", "order", "origin", "percent", "port", "priority", "probe_failure", "refusals",
-        "scout", "share", "signs", "since", "tested_until", "trial_from", "warm_from", "weight", "why")
+        "scout", "share", "signs", "since", "tally", "tested_until", "trial_from", "warm_from", "weight",
+        "why")
 
     def __init__(self, name: str, host: str, port: int | None, share: int, idle_limit: IdleLimit,
                  most_idle: int, *, most: int = 0, priority: int = 0, origin: str = "") -> None:
@@ -93,6 +97,7 @@ class Endpoint:
         rank, self.percent = PLAIN
         self.group = priority, rank
         self.in_flight = 0
+        self.tally = EndpointTally(0)  # its pool gives it another
         self.latency = 0.0
         self.idle: list[UpstreamConnection] = []
         self.scout: UpstreamConnection | None = None

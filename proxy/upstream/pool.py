@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from proxy.balancing.strategy import Strategy
 from proxy.clock import DeadlineWheel
 from proxy.http.exchange import Exchange
+from proxy.observe.counters import Counters
 from proxy.observe.events import Report, unreported
 from proxy.upstream import ejection
 from proxy.upstream.answer import AnswerMemo
@@ -23,6 +24,7 @@ from proxy.upstream.course import Course
 from proxy.upstream.disguise import Disguise
 from proxy.upstream.ejection import Ejection
 from proxy.upstream.endpoint import Endpoint, Order, Signs
+from proxy.upstream.flights import Flights
 from proxy.upstream.queue import Queue, Waiter
 from proxy.upstream.rules import PoolRules, PoolTimeouts
 from proxy.upstream.siblings import NO_SHARES, Shares, endpoints_at, known_as, weigh
@@ -49,8 +51,11 @@ class Pool:
     """
 
     def __init__(self, name: str, endpoints: Sequence[Endpoint], strategy: Strategy, timeouts: PoolTimeouts,
-                 rules: PoolRules, loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel) -> None:
+                 rules: PoolRules, loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel,
+                 counters: Counters | None = None) -> None:
         self.name = name
+        self.flights = Flights(name, counters or Counters(), loop)
+        self.tally = self.flights.tally
         self.endpoints = list(endpoints)
         self.use_strategy(strategy)
         self.timeouts = timeouts
@@ -94,13 +99,15 @@ class Pool:
                 it would be worse to lose it.
             waited: the exchange comes from the queue, so that it need not stand behind it.
         """
+        if self.full:
+            self._look_at_full()
         home = None if self.sticky is None else self.sticky.home(exchange)
         if home is not None and home not in tried and not self.paused:
             if home not in self.full:
                 return home
             if self.queue is not None and self.queue.has_room():
                 return None  # it waits for a place there: what the client has left there is nowhere else
-        if self.panic and self.queue and not waited:
+        if not waited and self.queue is not None and ((self.panic and self.queue) or self._stands_behind()):
             return None
         avoid: Collection[Endpoint] = {*tried, *self.full} if self.full else tried
         if leaving and any(e not in avoid and e not in leaving for e in self._active):
@@ -137,28 +144,49 @@ class Pool:
         """An available endpoint that was not tried, for a second attempt beside a first one."""
         return self.pick(exchange, (*tried, *self.full)) if self.has_other((*tried, *self.full)) else None
 
-    def enter(self, endpoint: Endpoint) -> None:
-        """An exchange with `endpoint` begins."""
-        endpoint.in_flight += 1
-        if endpoint.most and endpoint.in_flight >= endpoint.most:
+    def enter(self, endpoint: Endpoint) -> bool:
+        """An exchange with `endpoint` begins; False if another worker had the last place first."""
+        if not endpoint.most:
+            self.flights.enter(endpoint)
+            return True
+        entered = self.flights.claim(endpoint)
+        if not self.flights.has_place(endpoint):
             self.full.add(endpoint)
+        return entered
 
     def leave(self, endpoint: Endpoint) -> None:
         """It is over."""
-        endpoint.in_flight -= 1
+        self.flights.leave(endpoint)
         if endpoint.most:
-            self.freed(endpoint)
+            self._look_at_full()
+            if self.queue:
+                self._admit()
 
-    def freed(self, endpoint: Endpoint) -> None:
-        """An exchange with an endpoint that has a limit is over."""
-        self.full.discard(endpoint)
-        if self.queue:
-            self._admit()
+    def _look_at_full(self) -> None:
+        """Who works for other workers, too, may have a place that was freed there."""
+        self.full -= {endpoint for endpoint in self.full if self.flights.has_place(endpoint)}
+
+    def _stands_behind(self) -> bool:
+        """Whether somebody waits, in another worker perhaps, for a place that may be free this moment."""
+        queue = cast(Queue, self.queue)
+        return self.flights.shares_queue() and queue.has_room() and self.flights.somebody_waits(queue)
 
     def line_up(self, waiter: Waiter, exchange: Exchange, until: float) -> bool:
         """Have an exchange wait in the queue for an endpoint; False where it cannot."""
         home = None if self.sticky is None else self.sticky.home(exchange)
-        return self.queue is not None and self.queue.put(waiter, until, home)
+        if self.queue is None or not self.queue.put(waiter, until, home):
+            return False
+        self.flights.waits(self.queue, self._look_for_places)
+        return True
+
+    def _look_for_places(self) -> None:
+        """Others may have freed some, of which nobody tells us."""
+        self.flights.look(self.loop.time())
+        self._look_at_full()
+        if self.queue:
+            self._admit()
+        if self.queue is not None:
+            self.flights.waits(self.queue, self._look_for_places)
 
     def _admit(self) -> None:
         """Let those who wait have the places that are free, at endpoints of a later priority, too."""
@@ -177,12 +205,15 @@ class Pool:
             return home not in self.full
         if self.panic:
             return False  # one at a time tries, see `_tick`
-        return not self.full.issuperset(self._active) or self.has_other(())
+        if self.full.issuperset(self._active) and not self.has_other(()):
+            return False
+        return not self.flights.yields(cast(Queue, self.queue))
 
     # What exchanges report.
 
     def connect_failed(self, endpoint: Endpoint, reason: str) -> None:
         """Pass over `endpoint` for a while; of a burst of connects that fail the first one counts."""
+        endpoint.tally.add("connect_failures")
         if endpoint.down_until:
             return
         endpoint.refusals += 1
@@ -206,6 +237,7 @@ class Pool:
     def failed(self, endpoint: Endpoint, reason: str, sent_at: float = 0.0) -> None:
         """No response, a broken one, or one that says that the application is not there."""
         endpoint.errors += 1
+        endpoint.tally.add("failures")
         rules = self.rules.ejection
         if rules is not None and (sign := rules.failed(endpoint, self.loop.time(), sent_at)):
             self._eject(endpoint, rules, f"{sign}: {reason}")
@@ -299,6 +331,7 @@ class Pool:
         if not any(e.is_available() for e in ready if e is not endpoint):
             return  # the others are down: a bad one is better than none
         endpoint.ejections += 1
+        endpoint.tally.add("ejections")
         seconds = rules.seconds(endpoint)
         endpoint.ejected_until = self.loop.time() + seconds
         endpoint.close_idle()
@@ -317,7 +350,7 @@ class Pool:
     def _weigh(self) -> None:
         """The weights that strategies see: shares, finer while somebody has but a part of its own."""
         weigh(self.endpoints)
-        warm_up(self.endpoints, self.rules.slow_start, self.loop.time)
+        warm_up(self.endpoints, self.rules.slow_start, self.loop)
 
     # Time.
 
@@ -328,6 +361,7 @@ class Pool:
         """The endpoints are not the same as before."""
         self.disguise.learn(place for e in (*self.endpoints, *self._retired) for place in known_as(e))
         self.memo.clear()
+        self.flights.adopt(self.endpoints)
         for endpoint in self.endpoints:
             endpoint.signs = self.signs
         if self.sticky is not None:

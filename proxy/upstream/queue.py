@@ -51,6 +51,11 @@ class Queue:
         if new is not None:
             self.timeout = new.timeout
 
+    def oldest(self) -> float:
+        """Until when the first waits of those who take any endpoint; 0.0: none do."""
+        line = self._lines.get(None)
+        return next(iter(line.values())) if line else 0.0
+
     def has_room(self) -> bool:
         return self._count < self._size
 

@@ -65,6 +65,11 @@ def standing(endpoint: Endpoint, now: float) -> dict[str, Any]:
             "seconds": round(max(0.0, until - now), 1) if until else None}
 
 
+def state_of(endpoint: Endpoint) -> str:
+    """One of `STATES`."""
+    return _state(endpoint)[0]
+
+
 def _state(endpoint: Endpoint) -> tuple[str, str, float]:
     if endpoint.order is not Order.READY:
         return ORDERS[endpoint.order], "the operator wants it", 0.0
@@ -79,5 +84,5 @@ def _state(endpoint: Endpoint) -> tuple[str, str, float]:
     if endpoint.warm_from:
         return "warming", endpoint.why, 0.0
     if endpoint.most and endpoint.in_flight >= endpoint.most:
-        return "full", f"{endpoint.in_flight} of {endpoint.most} exchanges in this worker", 0.0
+        return "full", f"{endpoint.in_flight} of {endpoint.most} exchanges", 0.0
     return "up", endpoint.why, 0.0
