@@ -6,7 +6,6 @@ is hidden as well, and where one cannot tell where a secret ends, more of the te
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -24,22 +23,27 @@ class Redaction:
         headers: names of header fields.
     """
 
-    __slots__ = ("_headers", "_names", "_suspects")
+    __slots__ = ("_headers", "_names", "_stems")
 
     def __init__(self, query: Iterable[str] = SECRET_QUERY,
                  headers: Iterable[str] = SECRET_HEADERS) -> None:
         self._names = frozenset(_plain(name.encode()) for name in query)
         self._headers = frozenset(name.lower().encode() for name in headers)
-        # Most queries have nothing of this in them: one search. A `%` may be any letter.
-        words = b"|".join(re.escape(name).replace(b"_", b"[_-]") for name in self._names)
-        self._suspects = re.compile(rb"%|" + words, re.IGNORECASE) if words else None
+        # Most queries have nothing of this in them, and are done by these few looks: a third of one regular
+        # expression. A `%` may be any letter.
+        self._stems = [b"%"] * bool(self._names) + [
+            name for name in self._names if not any(other in name for other in self._names - {name})]
 
     def target(self, raw: bytes) -> bytes:
         """A request target or URL, as it may be shown."""
         at = raw.find(b"?")
-        if at < 0 or self._suspects is None or self._suspects.search(raw, at) is None:
+        if at < 0:
             return raw
-        return raw[:at + 1] + b"&".join(map(self._parameter, raw[at + 1:].split(b"&")))
+        query = _plain(raw[at + 1:])
+        for stem in self._stems:
+            if stem in query:
+                return raw[:at + 1] + b"&".join(map(self._parameter, raw[at + 1:].split(b"&")))
+        return raw
 
     def line(self, raw: bytes) -> bytes:
         """The same of a whole request line, or what was sent in its place."""
