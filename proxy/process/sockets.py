@@ -49,78 +49,96 @@ class ListeningSockets:
 
     def __init__(self, listeners: Sequence[Listener], count: int, file: str, *, key: str = "listen",
                  private: bool = False) -> None:
-        self.slots: list[list[Bound]] = [[] for _ in range(count)]
-        self.urls: list[str] = []
-        self._socket_files: list[SocketFile] = []
+        self.count = count
+        self.doors: list[Door] = []
+        self.shed: list[socket.socket] = []  # of slots that are no more; see `rebinding`
         self._where = f"{key} in {file}"
         self._private = private
         try:
             for listener in listeners:
-                self._bind(listener)
+                self.doors += self.bind(listener)
         except BaseException:
             self.close()
             raise
 
-    def _bind(self, listener: Listener) -> None:
-        address = listener.address
+    @property
+    def urls(self) -> list[str]:
+        return [door.url for door in self.doors]
+
+    @property
+    def slots(self) -> list[list[Bound]]:
+        """What each worker listens on."""
+        return [[(door.listener, door.sockets[slot]) for door in self.doors] for slot in range(self.count)]
+
+    def bind(self, listener: Listener, count: int = 0, *, beside: bool = False) -> list[Door]:
+        """Every address that the listener stands for.
+
+        Args:
+            count: of slots, if not the present one.
+            beside: a socket of ours may have an address that this one includes, or is included in.
+
+        Raises:
+            CannotListen: it has none that can be bound.
+        """
+        address, count = listener.address, count or self.count
         try:
             if address.path is not None:
-                self._bind_unix(listener, address.path)
-            else:
-                self._bind_tcp(listener)
+                sock = bind_unix(address.path, 0o600 if self._private else None)
+                return [Door(listener, [sock] * count, SocketFile(address.path))]
+            return bind_host(listener, count, beside=beside)
         except OSError as error:
             reason = unix_reason(address.path, error) if address.path else tcp_reason(address.port, error)
             message = f"cannot listen on {address}: {reason} change {self._where}"
             raise CannotListen(message) from error
 
-    def _bind_tcp(self, listener: Listener) -> None:
-        """Every address that the host has: `localhost` may have two, of which this machine lacks one."""
-        address = listener.address
-        missing: OSError | None = None
-        urls = len(self.urls)
-        for family, place in places(address.host, address.port):
-            try:
-                self._add(listener, bind_tcp(family, place, len(self.slots)))
-            except OSError as error:
-                if error.errno not in ABSENT:
-                    raise
-                missing = error
-        if missing is not None and len(self.urls) == urls:
-            raise missing
-
-    def _bind_unix(self, listener: Listener, path: str) -> None:
-        self._add(listener, [bind_unix(path, 0o600 if self._private else None)] * len(self.slots))
-        self._socket_files.append(SocketFile(path))
-
-    def _add(self, listener: Listener, sockets: list[socket.socket]) -> None:
-        for slot, sock in zip(self.slots, sockets, strict=True):
-            slot.append((listener, sock))
-        self.urls.append(url(sockets[0]))
-
     def keep_only(self, slot: int) -> list[Bound]:
         """In a worker: close what belongs to the other slots and hand out the rest."""
-        kept = {sock for _, sock in self.slots[slot]}
-        for bound in self.slots:
-            for _, sock in bound:
-                if sock not in kept:
-                    sock.close()
-        return self.slots[slot]
+        own = self.slots[slot]
+        kept = {sock for _, sock in own}
+        for sock in self._all():
+            if sock not in kept:
+                sock.close()
+        return own
 
     def keep_none(self) -> None:
         """The same in a child that serves nobody."""
-        for bound in self.slots:
-            for _, sock in bound:
-                sock.close()
+        for sock in self._all():
+            sock.close()
+
+    def _all(self) -> list[socket.socket]:
+        return [*self.shed, *(sock for door in self.doors for sock in door.sockets)]
 
     def close(self) -> None:
         """Close everything in this process and remove the socket files."""
-        for bound in self.slots:
-            for _, sock in bound:
-                sock.close()
-            bound.clear()
-        for file in self._socket_files:
-            file.remove()
-        self._socket_files.clear()
+        for sock in self.shed:
+            sock.close()
+        for door in self.doors:
+            door.close()
+        self.doors = []
+
+
+class Door:
+    """One bound address.
+
+    Args:
+        listener: of the configuration; `localhost` may have two doors.
+        sockets: one for each slot, all the same for a Unix socket.
+        file: of a Unix socket.
+    """
+
+    __slots__ = ("file", "listener", "sockets", "url")
+
+    def __init__(self, listener: Listener, sockets: list[socket.socket], file: SocketFile | None) -> None:
+        self.listener = listener
+        self.sockets = sockets
+        self.file = file
+        self.url = url(sockets[0])
+
+    def close(self) -> None:
+        for sock in self.sockets:
+            sock.close()
+        if self.file is not None:
+            self.file.remove()
 
 
 class SocketFile:
@@ -157,11 +175,30 @@ def places(host: str, port: int) -> list[Place]:
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 
-def bind_tcp(family: int, address: SocketAddress, count: int) -> list[socket.socket]:
+def bind_host(listener: Listener, count: int, *, beside: bool) -> list[Door]:
+    """Every address that the host has: `localhost` may have two, of which this machine lacks one."""
+    doors: list[Door] = []
+    missing: OSError | None = None
+    for family, place in places(listener.address.host, listener.address.port):
+        try:
+            doors.append(Door(listener, bind_tcp(family, place, count, beside=beside), None))
+        except OSError as error:
+            if error.errno not in ABSENT:
+                for door in doors:
+                    door.close()
+                raise
+            missing = error
+    if missing is not None and not doors:
+        raise missing
+    return doors
+
+
+def bind_tcp(family: int, address: SocketAddress, count: int, *, beside: bool = False) -> list[socket.socket]:
     """`count` sockets on one address.
 
     The first is bound and listens without SO_REUSEPORT, or two proxies started by the same user
     would silently share the port and each get half of the traffic; only then may more join it.
+    But for `beside`, where it is one of ours that it meets.
     """
     sockets: list[socket.socket] = []
     try:
@@ -169,7 +206,9 @@ def bind_tcp(family: int, address: SocketAddress, count: int) -> list[socket.soc
             sock = socket.socket(family, socket.SOCK_STREAM)
             sockets.append(sock)
             # The first one's name: for port 0 only it knows which.
-            listen_tcp(sock, sockets[0].getsockname() if number else address, shared=number > 0)
+            place = sockets[0].getsockname() if number else address
+            bind_shared(sock, place, shared=number > 0 or beside)
+            sock.listen(BACKLOG)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, count > 1)
     except BaseException:
         for sock in sockets:
@@ -178,7 +217,8 @@ def bind_tcp(family: int, address: SocketAddress, count: int) -> list[socket.soc
     return sockets
 
 
-def listen_tcp(sock: socket.socket, address: SocketAddress, *, shared: bool) -> None:
+def bind_shared(sock: socket.socket, address: SocketAddress, *, shared: bool) -> None:
+    """Bind with all options; whoever is `shared` joins those that share the address when it listens."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections in TIME_WAIT do not count
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
     if sock.family == socket.AF_INET6:
@@ -186,7 +226,6 @@ def listen_tcp(sock: socket.socket, address: SocketAddress, *, shared: bool) -> 
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT)  # accepted ones inherit it
     sock.bind(address)
-    sock.listen(BACKLOG)
     sock.setblocking(False)
 
 

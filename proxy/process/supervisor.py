@@ -17,7 +17,6 @@ import functools
 import json
 import logging
 import os
-import selectors
 import signal
 import sys
 from collections.abc import Callable
@@ -29,10 +28,11 @@ from proxy.config.schema import Config, Listener
 from proxy.observe import logs
 from proxy.observe.events import EVENT, EventLog, Record, event
 from proxy.process import asking, news
-from proxy.process.control import Channel, channel_pair
+from proxy.process.control import Channel
 from proxy.process.crew import Child, Slot
 from proxy.process.desk import run_desk
-from proxy.process.fork import describe_end, fork_child
+from proxy.process.fork import describe_end
+from proxy.process.keeping import Keeper
 from proxy.process.lookout import needs_lookout, run_lookout
 from proxy.process.orders import Orders, Overview
 from proxy.process.sockets import CannotListen, ListeningSockets
@@ -93,7 +93,8 @@ class Supervisor:
         self._plane_factory = plane_factory
         self._slots = [Slot("worker", number) for number in range(config.workers)]
         self._lookout = Slot("lookout") if needs_lookout(config) else None
-        self._children: dict[int, Child] = {}
+        self._keeper = Keeper(self._told, self._gone)
+        self._loop = self._keeper.loop
         self._desk = Slot("desk")
         self._news = news.News()
         self._events = EventLog()
@@ -116,9 +117,6 @@ class Supervisor:
             self._door.close()
             raise
         self._new_loop = choose_loop()  # imports uvloop once here, not once per worker
-        # A selector of our own: a child closes it without a word to the loop that stands on it.
-        self._selector = selectors.DefaultSelector()
-        self._loop = asyncio.SelectorEventLoop(self._selector)
         self._ended: asyncio.Future[None] = self._loop.create_future()
 
     def run(self) -> None:
@@ -156,31 +154,9 @@ class Supervisor:
         if self._ending:
             return
         try:
-            slot.child = self._start(slot)
+            slot.child = self._keeper.start(slot, functools.partial(self._live, slot))
         except OSError as error:
             self._lost(slot, None, f"a {slot.kind} could not be started: {error}")
-
-    def _start(self, slot: Slot) -> Child:
-        ours, theirs = channel_pair()
-
-        def become() -> int:
-            self._selector.close()
-            # Left open in this child, our ends would hide our death from the others.
-            ours.abandon()
-            for other in self._children.values():
-                other.channel.abandon()
-            return self._live(slot, theirs)
-
-        try:
-            child = Child(fork_child(become), slot, ours)
-        except OSError:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        self._children[child.pid] = child
-        ours.listen(self._loop, functools.partial(self._told, child))
-        return child
 
     def _live(self, slot: Slot, channel: Channel) -> int:
         """What a child does with its life; it has our memory, so that it need not be told what is known."""
@@ -222,7 +198,7 @@ class Supervisor:
 
     def _pass_on(self, word: str, text: str) -> None:
         about = self._news.note(word, text)
-        for child in self._children.values():
+        for child in self._keeper.children.values():
             if child.slot.kind == "worker":
                 child.channel.send(word, text, about)
 
@@ -262,20 +238,10 @@ class Supervisor:
         LOG.info("worker %d was asked to end and drains; another takes its place", worker.pid)
         self._note(event("draining", f"{worker.name} ({worker.pid}) was asked to end"))
         worker.leaving = True
-        self._kill_after(worker, self._config.timeouts.drain + DRAIN_GRACE)
+        self._keeper.kill_after(worker, self._config.timeouts.drain + DRAIN_GRACE)
         self._fill(worker.slot)
 
-    def _reap(self) -> None:
-        """SIGCHLD: one signal may stand for several deaths."""
-        for child in list(self._children.values()):
-            pid, status = os.waitpid(child.pid, os.WNOHANG)
-            if pid:
-                self._gone(child, status)
-
     def _gone(self, child: Child, status: int) -> None:
-        child.channel.read()  # its last words may still lie there
-        child.channel.close()
-        del self._children[child.pid]
         self._relay.gone(child)
         if self._ending:
             self._finish()
@@ -305,7 +271,7 @@ class Supervisor:
 
     def _watch_signals(self) -> None:
         watch = self._loop.add_signal_handler  # SIGPIPE is ignored by Python itself
-        watch(signal.SIGCHLD, self._reap)
+        watch(signal.SIGCHLD, self._keeper.reap)
         watch(signal.SIGTERM, self._asked_to_stop)
         watch(signal.SIGINT, self._asked_to_stop)
         watch(signal.SIGUSR1, self._reopen_logs)
@@ -314,7 +280,7 @@ class Supervisor:
 
     def _reopen_logs(self) -> None:
         logs.reopen()
-        for child in self._children.values():
+        for child in self._keeper.children.values():
             child.channel.send("reopen")
 
     def _not_yet(self, name: str) -> None:
@@ -337,25 +303,17 @@ class Supervisor:
         for slot in (*self._slots, *([] if self._lookout is None else [self._lookout]), self._desk):
             slot.forget_timer()
         self._sockets.close()  # the workers have theirs until they have heard
-        for child in self._children.values():
+        for child in self._keeper.children.values():
             if child.slot is not self._desk or word == "stop":  # it shows how the others drain
                 child.channel.send(word)
-            self._kill_after(child, seconds + STOP_GRACE if child.slot is self._desk else seconds)
+            self._keeper.kill_after(child, seconds + STOP_GRACE if child.slot is self._desk else seconds)
         self._finish()
 
-    def _kill_after(self, child: Child, seconds: float) -> None:
-        self._loop.call_later(seconds, self._kill, child)
-
-    def _kill(self, child: Child) -> None:
-        if self._children.get(child.pid) is child:  # not reaped, so the pid is still its own
-            LOG.error("%s %d does not end: killed", child.slot.kind, child.pid)
-            os.kill(child.pid, signal.SIGKILL)
-
     def _finish(self) -> None:
-        if all(child.slot is self._desk for child in self._children.values()):
-            for desk in self._children.values():
+        if all(child.slot is self._desk for child in self._keeper.children.values()):
+            for desk in self._keeper.children.values():
                 desk.channel.send("stop")
-        if self._children or self._ended.done():
+        if self._keeper.children or self._ended.done():
             return
         if self._failure is not None:
             self._ended.set_exception(self._failure)

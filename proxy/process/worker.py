@@ -8,6 +8,7 @@ three cases it first finishes what runs.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -16,9 +17,11 @@ from typing import Any, Protocol
 
 from proxy.config.schema import Config
 from proxy.observe import logs
-from proxy.process import asking, news
+from proxy.process import asking, news, reloading
 from proxy.process.control import Channel
+from proxy.process.reloading import Reloading
 from proxy.process.sockets import Bound
+from proxy.tasks import spawn
 
 LOG = logging.getLogger("proxy.worker")
 
@@ -42,6 +45,15 @@ class Plane(Protocol):
 
     def told(self, word: str, text: str) -> None:
         """The lookout has found out something about an endpoint, see `news.py`."""
+
+    async def prepare(self, config: Config) -> None:
+        """Build what a new configuration needs, and change nothing; what fails is raised."""
+
+    def forget(self) -> None:
+        """What was prepared is not wanted."""
+
+    def commit(self, sockets: Iterable[Bound], known: Iterable[tuple[str, str]]) -> None:
+        """Serve what was prepared, on these sockets too and on none that it does not name."""
 
     def report_to(self, tell: asking.Send) -> None:
         """Have `tell(word, text, about)` called with what the supervisor should know."""
@@ -97,7 +109,9 @@ class Worker:
         self._channel = channel
         self._plane_factory = plane_factory
         self._plane: Plane | None = None
+        self._serves = asyncio.Event()
         self._told_to_drain = asyncio.Event()
+        self._reloading = Reloading(channel)
         self._life: asyncio.Task[int] | None = None
 
     async def live(self, sockets: Sequence[Bound], known: Iterable[tuple[str, str]]) -> int:
@@ -124,6 +138,7 @@ class Worker:
         for word, text in known:
             self._plane.told(word, text)
         await self._plane.start(sockets)
+        self._serves.set()
         self._channel.send("ready")
         await self._told_to_drain.wait()
         await self._plane.drain(self._config.timeouts.drain)
@@ -136,10 +151,31 @@ class Worker:
                 self._life.cancel()
             case "reopen":
                 self._reopen()
+            case reloading.LISTEN:
+                self._reloading.take_socket(text)
+            case reloading.PREPARE:
+                work = self._prepare(self._reloading.want(text), self._channel.take())
+                spawn(asyncio.get_running_loop(), work)
+            case reloading.COMMIT if self._plane is not None:
+                self._commit(self._plane, text)
+            case reloading.FORGET:
+                self._reloading.forget(self._plane)
             case asking.ASK if self._plane is not None:
                 asking.answer(self._plane.answers, text, self._channel.send)
             case _ if word in news.FOR_WORKERS and self._plane is not None:
                 self._plane.told(word, text)
+
+    async def _prepare(self, generation: int, parcel: int) -> None:
+        await self._serves.wait()
+        if self._plane is not None:
+            await self._reloading.prepare(self._plane, generation, parcel)
+
+    def _commit(self, plane: Plane, text: str) -> None:
+        listening = not self._told_to_drain.is_set()
+        config = self._reloading.commit(plane, json.loads(text), listening=listening)
+        if config is not None:
+            reloading.change_log(self._config.error_log, config.error_log)
+            self._config = config
 
     def _reopen(self) -> None:
         logs.reopen()

@@ -113,7 +113,7 @@ def test_a_privileged_port(bind, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(sockets, "listen_tcp", refuse)
+    monkeypatch.setattr(sockets, "bind_shared", refuse)
     assert "for a port below 1024 grant CAP_NET_BIND_SERVICE or change listen" in why(bind, "127.0.0.1:80")
 
 
