@@ -3,7 +3,7 @@
 The rule of this room: a page in the operator's browser is a stranger, even where the listener is for
 this machine alone. So the Host must be a name of the listener (DNS rebinding: CVE-2018-14505,
 CVE-2025-23217), what comes from another origin is refused (CSRF: CVE-2026-27589), and what changes
-something must be JSON, which no form and no simple request can send.
+something is a DELETE or must be JSON, which no form and no simple request can send.
 
 The dashboard's own files hold no data and need no token; everything else does, where there is one.
 """
@@ -66,7 +66,7 @@ class Guard:
             check_origin(request)
         if data and self._token is not None:
             self._check_token(request, self._token)
-        if request.method not in SAFE and request.content_type != "application/json":
+        if request.method == "POST" and request.content_type != "application/json":
             raise Problem(415, "send Content-Type: application/json, even where there is no body")
 
     def _check_host(self, request: web.Request) -> None:

@@ -39,13 +39,13 @@ async def find_pool(call: Call) -> dict[str, Any]:
     raise Problem(404, f"there is no pool {name!r}; there are {', '.join(one['name'] for one in found)}")
 
 
-async def find_endpoint(call: Call) -> dict[str, Any]:
-    """The endpoint that the path names.
+async def find_endpoint(call: Call, address: str | None = None) -> dict[str, Any]:
+    """The endpoint of that address, or that the path names.
 
     Raises:
         Problem: the pool has none of that address.
     """
-    one, address = await find_pool(call), call.path["endpoint"]
+    one, address = await find_pool(call), address or call.path["endpoint"]
     for endpoint in one["endpoints"]:
         if address in (endpoint["address"], endpoint["origin"]):
             return dict(endpoint)

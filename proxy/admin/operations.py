@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from proxy.admin import looking, models, ordering, streams
-from proxy.admin.models import EventsQuery, NewLevel, Nothing, StreamQuery, Weight
+from proxy.admin.models import EventsQuery, NewEndpoint, NewLevel, Nothing, StreamQuery, Weight
 from proxy.admin.table import Operation
 
 POOL: Final = "/api/pools/{pool}"
@@ -16,6 +16,10 @@ OPERATIONS: Final = (
     Operation("GET", "/api/config", looking.config, "The configuration as it runs", models.Effective),
     Operation("GET", "/api/pools", looking.pools, "All pools", models.Pool, many=True),
     Operation("GET", POOL, looking.pool, "One pool", models.Pool, problems=(404,)),
+    Operation("POST", f"{POOL}/endpoints", ordering.add, "Add an endpoint", models.Endpoint,
+              body=NewEndpoint, problems=(404, 409)),
+    Operation("DELETE", ENDPOINT, ordering.remove, "Let an endpoint go; what runs there finishes",
+              models.Pool, problems=(404, 409)),
     Operation("GET", ENDPOINT, looking.endpoint, "One endpoint", models.Endpoint, problems=(404,)),
     Operation("POST", f"{ENDPOINT}/drain", ordering.drain,
               "Have an endpoint finish what runs; clients that are stuck to it stay",
@@ -38,6 +42,6 @@ OPERATIONS: Final = (
               "The last events; with Accept: text/event-stream each new one, too",
               models.Events, query=EventsQuery, streams=True),
     Operation("GET", "/api/stream", streams.everything,
-              "`status` and `pools` every second, and each `event`, as server-sent events", None,
+              "`history` once, `status`, `pools` and `metrics` every second, and each `event`, as they come", None,
               query=StreamQuery, media="text/event-stream"),
 )

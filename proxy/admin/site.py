@@ -10,14 +10,18 @@ from typing import Self
 
 from aiohttp import web
 
+from proxy.admin import dashboard
 from proxy.admin.guard import Guard, add_headers
+from proxy.admin.history import History
 from proxy.admin.openapi import document
 from proxy.admin.operations import OPERATIONS
 from proxy.admin.streams import PULSE, Pulse
 from proxy.admin.table import VIEW
 from proxy.admin.view import Asks, View
 from proxy.config.admin_schema import AdminConfig
+from proxy.observe.board import Board
 from proxy.observe.events import EventLog
+from proxy.tasks import spawn
 
 LONGEST_BODY = 65536  # octets
 GRACE = 0.5  # seconds that streams have to end
@@ -31,17 +35,19 @@ class Site:
         asker: asks the other processes.
         events: those so far.
         sockets: that listen.
+        board: what all processes count; None where nothing is.
 
     Attributes:
         view: takes new events.
     """
 
     def __init__(self, admin: AdminConfig, asker: Asks, events: EventLog,
-                 sockets: Sequence[socket.socket]) -> None:
+                 sockets: Sequence[socket.socket], board: Board | None = None) -> None:
         self._admin = admin
         self._sockets = sockets
-        self.view = View(asker, events)
+        self.view = View(asker, events, None if board is None else History(board))
         self._runner: web.AppRunner | None = None
+        self._keeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         # No access log: what changes something is an event.
@@ -50,9 +56,13 @@ class Site:
         await self._runner.setup()
         for sock in self._sockets:
             await web.SockSite(self._runner, sock).start()
+        if self.view.history is not None:
+            self._keeping = spawn(asyncio.get_running_loop(), self.view.history.keep())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._keeping is not None:
+            self._keeping.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -67,8 +77,11 @@ def make_app(admin: AdminConfig, view: View) -> web.Application:
     app[VIEW] = view
     app[PULSE] = Pulse(view)
     for operation in OPERATIONS:
-        add = app.router.add_get if operation.method == "GET" else app.router.add_post
-        add(operation.path, operation.handle)
+        if operation.method == "GET":
+            app.router.add_get(operation.path, operation.handle)  # and HEAD
+        else:
+            app.router.add_route(operation.method, operation.path, operation.handle)
+    app.router.add_routes(dashboard.routes())
     described = json.dumps(document(OPERATIONS))
 
     async def openapi(request: web.Request) -> web.Response:

@@ -168,6 +168,11 @@ class NameWatcher:
                 followed.name.hurry()
                 followed.hurried.set()
 
+    def endpoint(self, pool: str, endpoint: str, *, there: bool) -> None:
+        """Endpoints that come and go at run time have no names to follow; what is told of one that is gone
+        is passed over.
+        """
+
     async def _follow(self, followed: Followed) -> None:
         while True:
             name = followed.name

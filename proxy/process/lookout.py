@@ -11,12 +11,14 @@ inherit the sockets of probes that are under way.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from proxy.config.schema import Config
 from proxy.observe import logs
+from proxy.observe.events import EVENT, Record
 from proxy.process import asking, news
 from proxy.process.control import Channel
 from proxy.process.worker import LoopFactory, confess
@@ -34,6 +36,9 @@ class Watcher(Protocol):
 
     def hurry(self, pool: str, endpoint: str) -> None:
         """A worker cannot reach this endpoint: look soon, if that tells anything new."""
+
+    def endpoint(self, pool: str, endpoint: str, *, there: bool) -> None:
+        """The operator has added an endpoint, or taken one away."""
 
 
 def needs_lookout(config: Config) -> bool:
@@ -67,10 +72,19 @@ def make_watchers(config: Config, channel: Channel, known: news.News) -> list[Wa
         if not up:
             names.hurry(*place)  # it may have moved
 
+    numbers = itertools.count()
+
+    def report(record: Record) -> None:
+        channel.send(EVENT, json.dumps(record), str(next(numbers)))
+
     names = NameWatcher(config, tell_addresses)
     directory.known = names.known
     last = {Place(pool, endpoint): up for pool, endpoint, up in known.health()}
-    return [names, HealthWatcher(config, tell_health, last, directory)]
+    health = HealthWatcher(config, tell_health, last, directory, report)
+    for pool, endpoint, there in known.endpoints():
+        if pool in config.pools:
+            health.endpoint(pool, endpoint, there=there)
+    return [names, health]
 
 
 class Lookout:
@@ -112,6 +126,10 @@ class Lookout:
                 told = json.loads(text)
                 for watcher in self._watchers:
                     watcher.hurry(told["pool"], told["endpoint"])
+            case news.ENDPOINT:
+                told = json.loads(text)
+                for watcher in self._watchers:
+                    watcher.endpoint(told["pool"], told["endpoint"], there=told["there"])
 
     def _end(self) -> None:
         if self._life is not None:

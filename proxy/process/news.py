@@ -10,6 +10,9 @@ from the operator to the workers:
     order      {"pool": "web", "endpoint": "127.0.0.1:8001", "order": "ready" | "drain" | "disabled"}
     weight     {"pool": "web", "endpoint": "127.0.0.1:8001", "weight": 3}
     pause      {"pool": "web", "endpoint": "", "paused": true}
+    endpoint   {"pool": "web", "endpoint": "127.0.0.1:8009", "there": true, "weight": 1, "backup": false,
+               "max_connections": null, "unchecked": true}: one that the configuration does not have; or one
+               that was taken away, with "there": false alone. The lookout is told, too
 
 and from a worker to the lookout:
 
@@ -29,8 +32,9 @@ ADDRESSES = "addresses"
 ORDER = "order"
 WEIGHT = "weight"
 PAUSE = "pause"
+ENDPOINT = "endpoint"
 HURRY = "hurry"
-FOR_WORKERS = frozenset((HEALTH, ADDRESSES, ORDER, WEIGHT, PAUSE))
+FOR_WORKERS = frozenset((HEALTH, ADDRESSES, ORDER, WEIGHT, PAUSE, ENDPOINT))
 
 
 def health(pool: str, endpoint: str, *, up: bool, why: str) -> str:
@@ -53,6 +57,10 @@ def pause(pool: str, *, paused: bool) -> str:
     return json.dumps({"pool": pool, "endpoint": "", "paused": paused})
 
 
+def endpoint(pool: str, address: str, **wanted: object) -> str:
+    return json.dumps({"pool": pool, "endpoint": address, **wanted})
+
+
 def hurry(pool: str, endpoint: str) -> str:
     return json.dumps({"pool": pool, "endpoint": endpoint})
 
@@ -67,12 +75,22 @@ class News:
         """Keep it; returns whom it is about."""
         told = json.loads(text)
         about = f"{told['pool']} {told['endpoint']}"
+        if word == ENDPOINT:  # what was known of one that goes is not known of one that comes
+            for known in FOR_WORKERS:
+                self._last.pop((known, about), None)
         self._last[word, about] = text
         return about
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         """(word, text) of all of them."""
         return ((word, text) for (word, _), text in self._last.items())
+
+    def endpoints(self) -> Iterator[tuple[str, str, bool]]:
+        """(pool, endpoint, whether it is there) of those that the operator has added or removed."""
+        for word, text in self:
+            if word == ENDPOINT:
+                told = json.loads(text)
+                yield told["pool"], told["endpoint"], told["there"]
 
     def health(self) -> Iterator[tuple[str, str, bool]]:
         """(pool, endpoint, whether it is up) of those that were probed."""

@@ -32,14 +32,18 @@ class Orders:
     Args:
         pass_on: keeps news and tells all workers of it.
         note: takes events.
+        checked: whether a pool's endpoints have nothing to do until a check has found them to work.
     """
 
-    def __init__(self, pass_on: Callable[[str, str], None], note: Callable[[Record], None]) -> None:
+    def __init__(self, pass_on: Callable[[str, str], None], note: Callable[[Record], None],
+                 checked: Callable[[str], bool]) -> None:
         self._pass_on = pass_on
         self._note = note
+        self._checked = checked
 
     def answers(self) -> Answers:
-        return {"order": self._order, "weight": self._weight, "pause": self._pause}
+        return {"order": self._order, "weight": self._weight, "pause": self._pause,
+                "add": self._add, "remove": self._remove}
 
     def _order(self, args: Values) -> None:
         pool, endpoint, wanted = args["pool"], args["endpoint"], args["order"]
@@ -56,6 +60,18 @@ class Orders:
         self._pass_on(news.PAUSE, news.pause(pool, paused=paused))
         kind = "paused" if paused else "resumed"
         self._say(kind, f"{kind} by the operator", pool)
+
+    def _add(self, args: Values) -> None:
+        pool, address, weight = args["pool"], args["address"], args["weight"]
+        self._pass_on(news.ENDPOINT, news.endpoint(
+            pool, address, there=True, weight=weight, backup=args["backup"],
+            max_connections=args["max_connections"], unchecked=self._checked(pool)))
+        self._say("added", f"added by the operator, weight {weight}", pool, address, weight=weight)
+
+    def _remove(self, args: Values) -> None:
+        pool, address = args["pool"], args["endpoint"]
+        self._pass_on(news.ENDPOINT, news.endpoint(pool, address, there=False))
+        self._say("removed", "removed by the operator", pool, address)
 
     def _say(self, kind: str, text: str, pool: str, endpoint: str | None = None, **figures: float) -> None:
         LOG.warning("%s: %s", f"{pool} {endpoint}" if endpoint else pool, text)

@@ -101,7 +101,7 @@ class Supervisor:
         self._overview = Overview()
         self.answers: dict[str, Callable[[dict[str, Any]], Any]] = {  # to what the desk may ask
             "status": self._status, "level": log_level, "config": lambda _: effective(self._config),
-            **Orders(self._pass_on, self._note).answers()}
+            **Orders(self._pass_on, self._note, self._is_checked).answers()}
         self._relay = asking.Relay(self._desk, self.answers, self._who_answers)
         self._opened = False  # workers have been started
         self._ever_served = False
@@ -199,7 +199,7 @@ class Supervisor:
     def _pass_on(self, word: str, text: str) -> None:
         about = self._news.note(word, text)
         for child in self._keeper.children.values():
-            if child.slot.kind == "worker":
+            if child.slot.kind == "worker" or (word == news.ENDPOINT and child.slot is self._lookout):
                 child.channel.send(word, text, about)
 
     def _who_answers(self, of: str) -> list[Child]:
@@ -209,6 +209,10 @@ class Supervisor:
         desk = [self._desk] if of == "all" else []
         slots = (*workers, *lookout, *desk)
         return [slot.child for slot in slots if slot.child is not None and slot.serves()]
+
+    def _is_checked(self, pool: str) -> bool:
+        check = self._config.pools[pool].health_check if pool in self._config.pools else None
+        return check is not None and check.start == "checked"
 
     def _status(self, args: dict[str, Any]) -> dict[str, Any]:
         slots = [*self._slots, *([] if self._lookout is None else [self._lookout]), self._desk]

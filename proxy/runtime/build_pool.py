@@ -20,29 +20,29 @@ from proxy.upstream.sticky import Sticky
 
 
 def build_pool(name: str, config: Config, public: frozenset[str], loop: asyncio.AbstractEventLoop,
-               wheel: DeadlineWheel) -> Pool:
+               wheel: DeadlineWheel, counters: Counters | None = None) -> Pool:
     """The pool of that name; connects to nothing.
 
     Args:
         public: host names that the site itself is asked for, in lower case.
     """
     pool, timeouts = config.pools[name], config.timeouts
-    endpoints = [_endpoint(item, pool, config.workers) for item in pool.endpoints]
+    endpoints = [make_endpoint(item, pool) for item in pool.endpoints]
     strategy = make_strategy(pool.strategy, pool.hash_key)
     if ":" in pool.strategy:
         strategy = Guarded(strategy)
     return Pool(name, endpoints, strategy, PoolTimeouts(
         connect=timeouts.connect, response_head=timeouts.response_head, response_body=timeouts.response_body,
-        tunnel=timeouts.tunnel), _rules(name, pool, public), loop, wheel)
+        tunnel=timeouts.tunnel), _rules(name, pool, public), loop, wheel, counters)
 
 
-def _endpoint(item: EndpointConfig, pool: PoolConfig, workers: int) -> Endpoint:
+def make_endpoint(item: EndpointConfig, pool: PoolConfig) -> Endpoint:
+    """The endpoint that the configuration describes; connects to nothing."""
     host, port = place_of(item)
-    # Workers do not know of each other what they have in flight: each gets its part of the limit.
-    most = 0 if item.max_connections is None else max(1, item.max_connections // workers)
     return Endpoint(
         str(item.address), host, port, item.weight, IdleLimit(pool.idle_connections.timeout),
-        pool.idle_connections.max, most=most, priority=item.priority or int(item.backup))
+        pool.idle_connections.max, most=item.max_connections or 0,
+        priority=item.priority or int(item.backup))
 
 
 def place_of(item: EndpointConfig) -> tuple[str, int | None]:

@@ -25,13 +25,13 @@ from proxy.downstream.switch import Switch
 from proxy.http.addresses import AddressSet
 from proxy.observe.access_log import AccessLog
 from proxy.observe.events import EVENT, Record
+from proxy.runtime import changes
 from proxy.runtime.answers import log_level, pools_told
 from proxy.runtime.build import build
 from proxy.runtime.build_log import open_log
 from proxy.runtime.draft import Draft, close_after, draw_up, throw_away
 from proxy.runtime.runtime import Runtime
 from proxy.tasks import spawn
-from proxy.upstream.endpoint import Order
 
 Tell = Callable[[str, str, str], None]
 Bound = tuple[ListenerConfig | None, socket.socket]
@@ -180,17 +180,7 @@ class DataPlane:
         pool = self._runtime.pools.get(told["pool"])
         if pool is None:
             return  # a reload took it away while this was on its way
-        match word:
-            case "health":
-                pool.probe_told(told["endpoint"], up=told["up"], why=told["why"])
-            case "addresses":
-                pool.addresses_told(told["endpoint"], told["addresses"], told["shares"])
-            case "order":
-                pool.order(told["endpoint"], Order(told["order"]))
-            case "weight":
-                pool.set_share(told["endpoint"], told["weight"])
-            case "pause":
-                pool.pause(paused=told["paused"])
+        changes.tell(pool, self._config, word, told)
 
     def report_to(self, tell: Tell) -> None:
         """Have `tell(word, text, about)` called with what the supervisor should know."""

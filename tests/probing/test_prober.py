@@ -154,7 +154,7 @@ async def test_nobody_waits_for_what_is_assumed_or_known(monkeypatch):
     watched = Watched(monkeypatch, pools, [(Place("web", "a:1"), False)])
     await asyncio.wait_for(watched.watcher.known(), 5)
     assert watched.began == []
-    web, api = watched.watcher._probers
+    web, api = watched.watcher._probers.values()
     assert (web._health.up, api._health.up) == (False, True)
 
 
@@ -164,7 +164,7 @@ async def test_a_name_is_probed_once_it_was_looked_up_and_others_do_not_wait_for
     looked_up = asyncio.Event()
     watched.directory.known = looked_up.wait
     life = asyncio.create_task(watched.watcher.run())
-    name, other = watched.watcher._probers
+    name, other = watched.watcher._probers.values()
     await asyncio.wait_for(other.known.wait(), 5)
     assert not name.known.is_set()
     watched.directory.found["web", "name.internal:80"] = ["10.0.0.1:80", "10.0.0.2:80"]

@@ -20,6 +20,7 @@ class Watcher:
         self.fails = asyncio.Event()
         self.ended = False
         self.hurried = []
+        self.changed = []
 
     async def run(self):
         try:
@@ -33,6 +34,9 @@ class Watcher:
 
     def hurry(self, pool, endpoint):
         self.hurried.append((pool, endpoint))
+
+    def endpoint(self, pool, endpoint, *, there):
+        self.changed.append((pool, endpoint, there))
 
 
 class Supervised:
@@ -165,7 +169,7 @@ class Channel:
 async def test_what_watchers_find_out_goes_to_the_supervisor(configured):
     channel = Channel()
     names, health = make_watchers(configured(RESOLVED, CHECKED), channel, News())
-    health._probers[0]._tell(("web1", "a:1"), False, "no answer in 2 s")
+    next(iter(health._probers.values()))._tell(("web1", "a:1"), False, "no answer in 2 s")
     names._tell("web0", "a:1", ["10.0.0.1:1"], {"10.0.0.1:1": (1, 50)})
     assert channel.sent == [
         ("health", news.health("web1", "a:1", up=False, why="no answer in 2 s"), "web1 a:1"),
@@ -175,7 +179,7 @@ async def test_what_watchers_find_out_goes_to_the_supervisor(configured):
 
 async def test_a_name_is_probed_where_it_was_found_and_looked_up_when_it_is_down(configured, monkeypatch):
     names, health = make_watchers(configured(BOTH), Channel(), News())
-    (prober,) = health._probers
+    (prober,) = health._probers.values()
     assert prober.has_name
     assert prober._attempt._addresses() == ()
     names._tell("web0", "a:1", ["10.0.0.1:1", "10.0.0.2:1"], {})
@@ -193,6 +197,6 @@ async def test_a_successor_goes_on_from_what_was_known(configured):
     known.note("addresses", news.addresses("web0", "a:1", ["10.0.0.1:1"], {}))
     _, health = make_watchers(configured(BOTH), None, known)
     await asyncio.wait_for(health.known(), 5)
-    (prober,) = health._probers
+    (prober,) = health._probers.values()
     assert prober._health.up is False
     assert prober._attempt._addresses() == ["10.0.0.1:1"]

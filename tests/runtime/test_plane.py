@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import json
 import os
 import socket
 
@@ -154,10 +155,38 @@ async def test_what_the_operator_wants_reaches_the_pool(plane):
 async def test_an_address_that_cannot_be_reached_is_reported_by_its_name(plane):
     made, _ = await plane()
     pool, heard = made._runtime.pools["web"], []
-    made.report_to(lambda word, text: heard.append((word, text)))
+    made.report_to(lambda word, text, about: heard.append((word, text)))
     pool.connect_failed(pool.endpoints[0], "refused")
-    assert heard == []  # it is no name
+    ((word, record),) = heard
+    assert (word, json.loads(record)["kind"]) == ("event", "unreachable")  # it is no name
     name = pool.endpoints[0].origin
     made.told(news.ADDRESSES, news.addresses("web", name, ["127.0.0.2:1"], {}))
     pool.connect_failed(pool.endpoints[0], "refused")
-    assert heard == [(news.HURRY, news.hurry("web", name))]
+    assert heard[-1] == (news.HURRY, news.hurry("web", name))
+
+
+async def test_an_endpoint_comes_and_goes(plane):
+    made, _ = await plane()
+    pool = made._runtime.pools["web"]
+    known = pool.endpoints[0].name
+    one = {"there": True, "weight": 3, "backup": True, "max_connections": 5, "unchecked": False}
+    for _ in range(2):  # a worker that starts later may be told what it has
+        made.told(news.ENDPOINT, news.endpoint("web", "127.0.0.1:9", **one))
+    assert [endpoint.name for endpoint in pool.endpoints] == [known, "127.0.0.1:9"]
+    added = pool.endpoints[1]
+    assert (added.share, added.priority, added.most, added.is_available()) == (3, 1, 5, True)
+    made.told(news.ENDPOINT, news.endpoint("web", known, there=False))
+    assert pool.endpoints == [added]
+    made.told(news.ENDPOINT, news.endpoint("web", "127.0.0.1:9", there=False))
+    assert pool.endpoints == [added]  # the last one stays
+    made.told(news.ENDPOINT, news.endpoint("web", "127.0.0.1:8", **{**one, "unchecked": True}))
+    assert not pool.endpoints[1].is_available()
+
+
+async def test_it_tells_of_its_pools(plane):
+    made, _ = await plane()
+    made.told(news.PAUSE, news.pause("web", paused=True))
+    (pool,) = made.answers["pools"]({})
+    assert (pool["name"], pool["strategy"], pool["paused"], pool["queue"]) == ("web", "round_robin", True, 0)
+    (endpoint,) = pool["endpoints"]
+    assert (endpoint["state"], endpoint["order"], endpoint["in_flight"]) == ("up", "ready", 0)
