@@ -24,7 +24,6 @@ from proxy.config.model import LATER, Bool, Later, Model, Octets, Seconds, coded
 from proxy.config.name_rules import UriPrefix
 from proxy.config.pool_rules import HashKey, StrategyName
 from proxy.config.pool_schema import Ejection, HealthCheck, IdleConnections, Queue, Retry, Sticky
-from proxy.config.rules import Duration, OneOf, Size, Text, Whole, Workers
 from proxy.config.recent_schema import Recent
 from proxy.config.rules import Duration, OneOf, Size, Text, Whole, Workers
 from proxy.config.static_schema import StaticConfig

@@ -63,11 +63,11 @@ class H1Exchange(BodyHalf):
         self.status = 0
         self.sent = self.received = 0
         self.attempts = 0
-        self.route = self.pool = self.endpoint = ""
+        self.route = self.pool = self.endpoint = self.why = ""
         self.responder: Responder | None = None
         self.filter: Filter | None = None
         self.trail = None
-        self.timings = None if runtime.log is None else []
+        self.timings = None if runtime.log is None and connection.switch.ring is None else []
         # RFC 9110 section 7.8: not from 1.0, and with a body it is unclear where the protocol begins.
         self.upgrade_offer = block.upgrade if length == 0 and line.version == 11 else b""
         self._head_only = line.head_only
@@ -108,9 +108,11 @@ class H1Exchange(BodyHalf):
         self.responder = None
         now = monotonic()
         self._runtime.counters.ended(self, now)
-        log = self._runtime.log
+        log, ring = self._runtime.log, connection.switch.ring
         if log is not None:
             log.ended(self, now)
+        if ring is not None:
+            ring.ended(self, now)
         connection.exchange_ended(self)
 
     def respond_kept(self, answer: Kept, form: Form) -> None:
@@ -319,9 +321,11 @@ class H1Exchange(BodyHalf):
         self.responder = self.filter = None
         now = monotonic()
         self._runtime.counters.ended(self, now)
-        log = self._runtime.log
+        log, ring = self._runtime.log, self._connection.switch.ring
         if log is not None:
             log.ended(self, now)
+        if ring is not None:
+            ring.ended(self, now)
 
     def lost(self) -> None:
         """The connection is gone; called by it."""
@@ -369,6 +373,8 @@ def send_kept(connection: H1Connection, runtime: Runtime, kept: KeptAnswer, line
         exchange.status = head.status
         exchange.sent = len(body)
         runtime.log.ended(exchange, now)
+    if (ring := connection.switch.ring) is not None:
+        ring.kept(now, connection.peer, line, block, kept.host, kept.route, head.status, len(body))
     return True
 
 

@@ -12,6 +12,7 @@ from proxy.clock import DeadlineWheel
 from proxy.downstream.kept import KeptAnswers
 from proxy.http.exchange import Exchange
 from proxy.observe.counters import Counters
+from proxy.observe.ring import Ring
 from proxy.wire.h1 import LineMemo
 from proxy.wire.headers import HeaderMemo
 
@@ -72,8 +73,9 @@ class Runtime(Protocol):
 class Switch:
     """The current runtime, and what outlives every runtime."""
 
-    __slots__ = ("runtime", "wheel")
+    __slots__ = ("ring", "runtime", "wheel")
 
-    def __init__(self, runtime: Runtime, wheel: DeadlineWheel) -> None:
+    def __init__(self, runtime: Runtime, wheel: DeadlineWheel, ring: Ring | None = None) -> None:
         self.runtime = runtime
         self.wheel = wheel
+        self.ring = ring

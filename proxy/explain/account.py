@@ -8,6 +8,7 @@ from proxy.explain.fields import compare, head_of, why_not_forwarded, why_not_sh
 from proxy.explain.rehearsal import Outcome, Stage
 from proxy.http.prepared import ResponseHead
 from proxy.routing.table import Trial
+from proxy.runtime.recall import trials_told
 from proxy.upstream.answer import parse_answer
 from proxy.upstream.consider import choice
 from proxy.upstream.pool import Pool
@@ -25,7 +26,7 @@ def account(stage: Stage, outcome: Outcome) -> Account:
     if exchange is None:
         told["refused"] = {"status": None, "reason": "this is no whole request", "rule": ""}
         return told
-    told["routes"] = trials(outcome.trials, stage.runtime.table.routes)
+    told["routes"] = trials_told(outcome.trials, stage.runtime.table.routes)
     if outcome.readings:
         told["readings"] = [
             {"path": path.decode("utf-8", "backslashreplace"), "route": _name(found)}
@@ -55,15 +56,6 @@ def _refusal(outcome: Outcome) -> Account:
     assert error is not None
     return {"status": error.status, "reason": error.reason, "rule": error.rule,
             "then": "the connection is closed, for nobody can tell where the next request would begin"}
-
-
-def trials(tried: list[Trial], routes: tuple[Any, ...]) -> list[Account]:
-    """Of each route how its turn went; those behind the one that matched had none."""
-    told = [
-        {"name": trial.route.name, "matched": trial.matched,
-         "conditions": [condition._asdict() for condition in trial.conditions]}
-        for trial in tried]
-    return told + [{"name": route.name, "matched": None, "conditions": []} for route in routes[len(tried):]]
 
 
 def _name(found: list[Trial]) -> str | None:

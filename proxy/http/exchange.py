@@ -90,7 +90,7 @@ class Exchange(ABC):
         "trail",        # list | None: (endpoint, what went wrong, monotonic time) of attempts before the last
         "upgrade_offer",  # bytes: protocols that the client would switch to; empty for none
         "version",      # int: 10 or 11 for HTTP/1
-        "why",          # str: why the proxy itself answers so, for the operator; unset where an endpoint did
+        "why",          # str: why the proxy itself answers so, for the operator; empty where an endpoint did
     )
 
     method: bytes

@@ -30,6 +30,7 @@ from proxy.runtime.answers import log_level, pools_told
 from proxy.runtime.build import build
 from proxy.runtime.build_log import open_log
 from proxy.runtime.draft import Draft, close_after, draw_up, throw_away
+from proxy.runtime.recall import explained, redaction_for, requests_told, ring_of
 from proxy.runtime.runtime import Runtime
 from proxy.tasks import spawn
 
@@ -61,7 +62,7 @@ class DataPlane:
         if self._log is not None:
             self._wheel.tick_while_used(self._log.tick)
         self._runtime = build(config, self._log, loop, self._wheel)
-        self._switch = Switch(self._runtime, self._wheel)
+        self._switch = Switch(self._runtime, self._wheel, ring_of(config, None))
         limits = config.limits
         self._gate = Gate(connection_capacity(limits.connections), limits.connections_per_client)
         self._trust = AddressSet(config.trusted_proxies)
@@ -75,6 +76,9 @@ class DataPlane:
         self.answers: dict[str, Callable[[dict[str, Any]], Any]] = {
             "pools": lambda _: pools_told(self._runtime.pools.values()),
             "level": log_level,
+            "requests": lambda _: requests_told(self._switch.ring, redaction_for(self._config)),
+            "explain": lambda args: explained(
+                args["id"], self._switch.ring, self._runtime, redaction_for(self._config)),
         }
 
     async def start(self, sockets: Iterable[Bound]) -> None:
@@ -131,6 +135,7 @@ class DataPlane:
             self.told(word, text)
         self._runtime.in_force()
         self._switch.runtime = self._runtime
+        self._switch.ring = ring_of(self._config, self._switch.ring)
         self._face_clients(old)
         self._listen(sockets)
         self._stop_listening()

@@ -199,6 +199,10 @@ class HeaderBlock:
         if not options <= _ORDINARY_OPTIONS:
             self._drop(options)
 
+    def pairs(self) -> Iterable[tuple[bytes, bytes]]:
+        """Lower-case names and values, several lines of one name joined."""
+        return self._fields.items()
+
     def _repeated(self, key: bytes, value: bytes) -> None:
         if key in SINGLETON:
             raise RequestError(400, f"{key.decode()} is there twice", "RFC 9110 section 5.3")
