@@ -14,6 +14,7 @@ from proxy.upstream.standing import STATES
 Told = dict[str, Any]
 
 RANK: Final = {state: rank for rank, state in enumerate(STATES)}
+SHARED: Final = ("address", "origin", "order", "weight", "priority", "max_connections")
 OWN: Final = ("state", "reason", "since", "seconds")  # what each worker finds for itself
 SERVING: Final = frozenset(("up", "warming", "full", "trial"))
 
@@ -46,13 +47,11 @@ def _pool(views: dict[str, Told]) -> Told:
 def _endpoint(seen: dict[str, Told]) -> Told:
     worst = min(seen.values(), key=lambda endpoint: RANK[endpoint["state"]])
     latencies = [endpoint["latency"] for endpoint in seen.values() if endpoint["latency"] is not None]
-    limits = [endpoint["max_connections"] for endpoint in seen.values()]
     agreed = len({endpoint["state"] for endpoint in seen.values()}) == 1
     return {
-        **{name: worst[name] for name in ("address", "origin", "order", "weight", "priority", *OWN)},
+        **{name: worst[name] for name in (*SHARED, *OWN)},
         "in_flight": sum(endpoint["in_flight"] for endpoint in seen.values()),
         "idle": sum(endpoint["idle"] for endpoint in seen.values()),
-        "max_connections": None if None in limits else sum(limits),
         "latency": round(sum(latencies) / len(latencies), 6) if latencies else None,
         "workers": [] if agreed else [
             {"worker": worker, **{name: found[name] for name in OWN}} for worker, found in seen.items()]}

@@ -41,7 +41,7 @@ def _endpoint(endpoint: Endpoint, now: float) -> dict[str, Any]:
     return {
         "address": endpoint.name, "origin": endpoint.origin, "order": endpoint.order.value,
         "weight": endpoint.share, "priority": endpoint.priority, "max_connections": endpoint.most or None,
-        "in_flight": endpoint.in_flight, "idle": len(endpoint.idle), "latency": endpoint.latency or None,
+        "in_flight": endpoint.tally.mine, "idle": len(endpoint.idle), "latency": endpoint.latency or None,
         **standing(endpoint, now)}
 
 
