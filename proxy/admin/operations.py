@@ -42,6 +42,6 @@ OPERATIONS: Final = (
               "The last events; with Accept: text/event-stream each new one, too",
               models.Events, query=EventsQuery, streams=True),
     Operation("GET", "/api/stream", streams.everything,
-              "`history` once, `status`, `pools` and `metrics` every second, and each `event`, as they come", None,
+              "`history` once, `status`, `pools` and `metrics` every second, and each `event`", None,
               query=StreamQuery, media="text/event-stream"),
 )

@@ -77,11 +77,13 @@ async def send_event(stream: web.StreamResponse, record: Record) -> None:
 
 
 async def everything(call: Call) -> web.StreamResponse:
-    """`status` and `pools` at once and then every second, and `event` as they come."""
+    """`history` at first, `status`, `pools` and `metrics` every second, and `event` as they come."""
     records = list(call.view.events)
     after = seen_by(call, call.view.events.last if call.query.after is None else call.query.after)
     with call.view.reading() as queue, call.request.app[PULSE].into(queue):
         stream = await opened(call.request)
+        if call.view.history is not None:
+            await stream.write(frame("history", call.view.history.past()))
         for record in records:
             if record["id"] > after:
                 await send_event(stream, record)
@@ -136,7 +138,11 @@ class Pulse:
             status = await self._view.status(pools)
         except Problem as problem:
             return frame("problem", {"status": problem.status, "detail": problem.detail})
-        return frame("status", status) + frame("pools", pools)
+        return frame("status", status) + frame("pools", pools) + self._counted()
+
+    def _counted(self) -> bytes:
+        history = self._view.history
+        return b"" if history is None or history.now is None else frame("metrics", history.now)
 
 
 def frame(name: str, value: Any) -> bytes:

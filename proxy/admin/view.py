@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
+from proxy.admin.history import History
 from proxy.admin.merge import SERVING, merged
 from proxy.admin.problems import Problem
 from proxy.observe.events import EventLog, Record
@@ -44,11 +45,13 @@ class View:
     Args:
         asker: asks the other processes.
         events: those so far.
+        history: what was counted of late; None where nothing is.
     """
 
-    def __init__(self, asker: Asks, events: EventLog) -> None:
+    def __init__(self, asker: Asks, events: EventLog, history: History | None = None) -> None:
         self.asker = asker
         self.events = events
+        self.history = history
         self._histories: dict[tuple[str, str], deque[Record]] = {}
         self._readers: set[Reading] = set()
         for record in events:

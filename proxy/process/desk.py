@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from proxy.config.admin_schema import AdminConfig
 from proxy.config.schema import Config
 from proxy.observe import logs
+from proxy.observe.board import Board
 from proxy.observe.events import EVENT, EventLog, Record
 from proxy.process import asking
 from proxy.process.control import Channel
@@ -27,20 +28,22 @@ if TYPE_CHECKING:
 
 
 def run_desk(config: Config, sockets: Sequence[Bound], channel: Channel, new_loop: LoopFactory,
-             events: EventLog) -> int:
+             events: EventLog, board: Board | None = None) -> int:
     """The whole life of a desk; returns its exit status. `events` are those so far."""
     assert config.admin is not None
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(Desk(config.admin, channel, events).live(sockets))
+        return runner.run(Desk(config.admin, channel, events, board).live(sockets))
 
 
 class Desk:
     """Between the supervisor's words and the admin site."""
 
-    def __init__(self, admin: AdminConfig, channel: Channel, events: EventLog) -> None:
+    def __init__(self, admin: AdminConfig, channel: Channel, events: EventLog,
+                 board: Board | None = None) -> None:
         self._admin = admin
         self._channel = channel
         self._events = events
+        self._board = board
         self._asker = asking.Asker(channel.send)
         self._life: asyncio.Task[int] | None = None
         self._site: Site | None = None
@@ -49,11 +52,13 @@ class Desk:
     async def live(self, sockets: Sequence[Bound]) -> int:
         self._life = asyncio.current_task()
         self._channel.listen(asyncio.get_running_loop(), self._told, self._end)
+        self._channel.pulse.beat(asyncio.get_running_loop())
         try:
             # Only here is imported what it stands on: aiohttp takes a quarter of a second and 20 MB.
             from proxy.admin.site import Site
 
-            async with Site(self._admin, self._asker, self._events, [sock for _, sock in sockets]) as site:
+            listening = [sock for _, sock in sockets]
+            async with Site(self._admin, self._asker, self._events, listening, self._board) as site:
                 self._site = site
                 self._channel.send("ready")
                 await site.serve()
