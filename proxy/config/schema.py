@@ -57,6 +57,9 @@ class Timeouts(Model):
     drain: Annotated[float, Duration("0s")] = coded(
         "30s", "How long a stop or a reload lets running exchanges finish."
     )
+    stuck: Annotated[float | None, Duration("2s", optional=True)] = coded(
+        "10s", "A worker whose loop stands still for so long is killed and replaced; null: never."
+    )
 
 
 class Limits(Model):

@@ -10,6 +10,7 @@ processes do not mix.
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import re
@@ -19,6 +20,7 @@ from proxy.config.log_schema import ErrorLog
 
 STDERR = 2
 PAUSE = 60.0  # seconds between two warnings of the same
+_crashes_are_told = False
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -34,6 +36,8 @@ def setup(error_log: ErrorLog) -> None:
         root.removeHandler(old)
         old.close()
     root.addHandler(handler)
+    if _crashes_are_told:
+        handler.tell_crashes()
     level = logging.getLevelNamesMapping()[error_log.level.upper()]
     logging.getLogger("proxy").setLevel(level)
     # Libraries speak only when something is wrong: asyncio's debug lines are not for operators.
@@ -44,6 +48,14 @@ def reopen() -> None:
     """Write to the file that the path names now: the old one was moved away by log rotation."""
     for handler in own_handlers():
         handler.reopen()
+
+
+def tell_crashes() -> None:
+    """Where Python stands when a signal such as SIGSEGV or SIGABRT ends this process goes to the log, too."""
+    global _crashes_are_told
+    _crashes_are_told = True
+    for handler in own_handlers():
+        handler.tell_crashes()
 
 
 def own_handlers() -> list[ErrorLogHandler]:
@@ -123,8 +135,12 @@ class ErrorLogHandler(logging.Handler):
         except OSError as error:
             logging.getLogger(__name__).error("the error log stays the old file: %s", error)
             return
-        self.close_file()
-        self._descriptor = descriptor
+        if descriptor != self._descriptor:
+            os.dup2(descriptor, self._descriptor, inheritable=False)  # faulthandler knows the number
+            os.close(descriptor)
+
+    def tell_crashes(self) -> None:
+        faulthandler.enable(self._descriptor)
 
     def close(self) -> None:
         self.close_file()

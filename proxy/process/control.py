@@ -35,6 +35,8 @@ import socket
 from collections import deque
 from collections.abc import Callable
 
+from proxy.process.pulse import Pulse
+
 CHUNK = 65536
 
 
@@ -51,10 +53,12 @@ class Channel:
 
     Attributes:
         passed: while a message is heard, the descriptor that came with it, for who takes it out; -1: none.
+        pulse: that both ends can see; the child's beats.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, pulse: Pulse | None = None) -> None:
         sock.setblocking(False)
+        self.pulse = pulse or Pulse()
         self._sock = sock
         self._unread = b""
         self._begun = b""  # the rest of a line
@@ -183,4 +187,5 @@ def _close(fd: int) -> None:
 
 def channel_pair() -> tuple[Channel, Channel]:
     ours, theirs = socket.socketpair()
-    return Channel(ours), Channel(theirs)
+    pulse = Pulse()
+    return Channel(ours, pulse), Channel(theirs, pulse)

@@ -16,6 +16,8 @@ import signal
 import sys
 from collections.abc import Callable
 
+from proxy.observe import logs
+
 LOG = logging.getLogger("proxy.worker")
 
 # Ctrl-C goes to the whole group, and so may the others: the supervisor passes on what matters.
@@ -48,6 +50,7 @@ def run_child(body: Callable[[], int], mask: set[signal.Signals | int]) -> None:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         asyncio._set_running_loop(None)
+        logs.tell_crashes()
         status = body()
     except BaseException:
         LOG.exception("ends because of an error")

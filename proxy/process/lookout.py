@@ -99,6 +99,7 @@ class Lookout:
     async def live(self, make: Callable[[], Sequence[Watcher]]) -> int:
         self._life = asyncio.current_task()
         self._channel.listen(asyncio.get_running_loop(), self._told, self._end)
+        self._channel.pulse.beat(asyncio.get_running_loop())
         try:
             self._watchers = watchers = make()
             await asyncio.gather(self._announce(watchers), *(watcher.run() for watcher in watchers))

@@ -138,6 +138,7 @@ class Worker:
         for word, text in known:
             self._plane.told(word, text)
         await self._plane.start(sockets)
+        self._channel.pulse.beat(loop)
         self._serves.set()
         self._channel.send("ready")
         await self._told_to_drain.wait()

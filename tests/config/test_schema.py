@@ -19,7 +19,7 @@ def test_defaults(read, good):
     assert config.error_log == schema.ErrorLog(path="-", level="info")
     assert config.timeouts.model_dump() == {
         "request_head": 10, "request_body": 30, "keep_alive": 75, "send": 30, "connect": 5,
-        "response_head": 60, "response_body": 60, "tunnel": 3600, "drain": 30,
+        "response_head": 60, "response_body": 60, "tunnel": 3600, "drain": 30, "stuck": 10,
     }  # fmt: skip
     assert config.limits.model_dump() == {
         "request_head": 32 << 10, "headers": 100, "request_body": 100 << 20, "connections": 10_000,

@@ -1,6 +1,7 @@
 import logging
 import os
 import re
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -125,3 +126,19 @@ def test_what_lasts_is_told_seldom(error_log, monkeypatch):
         seldom.warn("no room: %s", "still")
     told = [line.partition("]: ")[2] for line in path.read_text().splitlines()]
     assert told == ["no room: full", "no room: still (2 times more since the last such line)"]
+
+
+def test_a_crash_is_told_in_the_log_also_after_a_rotation(error_log, tmp_path):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            error_log()
+            logs.tell_crashes()
+            (tmp_path / "error.log").rename(tmp_path / "old")
+            logs.reopen()
+            os.abort()
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGABRT
+    assert "Fatal Python error: Aborted" in (tmp_path / "error.log").read_text()
