@@ -14,7 +14,7 @@ EXAMPLE = Path(__file__).parents[1] / "config.example.yaml"
 TEXT = EXAMPLE.read_text("utf-8")
 MARK = "# default: "
 # Their absence has a meaning of its own, which the example tells in words.
-NO_DEFAULT = {*schema.HANDLERS, "name", "match", *schema.Match.model_fields}
+NO_DEFAULT = {*schema.HANDLERS, "name", "match", "tests", *schema.Match.model_fields}
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from proxy import __version__
-from proxy.cli import check, explain, run, schema, simulate
+from proxy.cli import check, explain, run, schema, simulate, test
 
 # Each has HELP (one line) and `main(arguments) -> exit status`; with options of its own also
 # `add_options(parser)`, and TEACHING for the end of its help.
@@ -25,6 +25,7 @@ VERBS: dict[str, ModuleType] = {
     "schema": schema,
     "simulate": simulate,
     "explain": explain,
+    "test": test,
 }
 IMPLIED = "run"
 PROGRAM = "python -m proxy"

@@ -22,9 +22,24 @@ def main(arguments: argparse.Namespace) -> int:
     descriptors.raise_limit()
     if warning := descriptors.shortage(config.limits.connections):
         print(f"warning: {file}: {warning}", file=sys.stderr)
-    counts = (count(config.listen, "listener"), count(config.pools, "pool"), count(config.routes, "route"))
+    counts = [count(config.listen, "listener"), count(config.pools, "pool"), count(config.routes, "route")]
+    if config.tests:
+        counts.append(count(config.tests, "test"))
+        try_tests(config, file)
     print(f"{file}: ok ({', '.join(counts)})")
     return 0
+
+
+def try_tests(config: Config, file: str) -> None:
+    """The file is no less valid for a test that fails, but somebody should know."""
+    import asyncio
+
+    from proxy.explain.cases import run
+
+    results = asyncio.run(run(config))
+    if failed := [result.case.text for result in results if not result.passed]:
+        print(f"warning: {file}: {len(failed)} of its {count(results, 'test')} failed, the first is "
+              f"{failed[0]!r}; `python -m proxy test` says why", file=sys.stderr)
 
 
 def try_to_build(config: Config) -> None:

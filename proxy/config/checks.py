@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from proxy.config.admin_schema import check_admin, values_of
+from proxy.config.cases import check_cases
 from proxy.config.log_checks import check_log
 from proxy.config.plain import Finding, Values, items_of, mapping_of, text_in, twice
 from proxy.config.pool_checks import check_pool
@@ -41,6 +42,7 @@ def check(data: Values, folder: Path) -> Iterator[Finding]:
         if isinstance(route, dict):
             for loc, message in _route(route, pools):
                 yield ("routes", index, *loc), message
+    yield from check_cases(data)
 
 
 def _route(route: Values, pools: Values) -> Iterator[Finding]:

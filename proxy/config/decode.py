@@ -52,11 +52,12 @@ def _no_mapping(data: object) -> str:
 def translate(error: ValidationError, document: Document) -> list[ConfigError]:
     """Each of pydantic's errors as one of ours; what was reported already is left out."""
     errors = []
-    for details in error.errors(include_url=False, include_context=False):
+    for details in error.errors(include_url=False):
         loc = tuple(part for part in details["loc"] if part != KEY_ITSELF)
         kind, given = details["type"], details["input"]
         if given is not BROKEN or kind == "extra_forbidden":
-            errors.append(document.error(loc, _message(kind, details["msg"], loc, given)))
+            at = details.get("ctx", {}).get("at", 0)
+            errors.append(document.error(loc, _message(kind, details["msg"], loc, given), at))
     return errors
 
 

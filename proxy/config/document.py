@@ -66,9 +66,13 @@ class Document:
     name: str
     root: Built
     errors: list[ConfigError]
+    text: str = ""
 
-    def error(self, loc: tuple[Key, ...], message: str) -> ConfigError:
+    def error(self, loc: tuple[Key, ...], message: str, at: int = 0) -> ConfigError:
         """An error at the key or item that `loc` leads to; at its parent where it is missing.
+
+        Args:
+            at: the character of an item's text at which it is, if that stands in one line.
 
         A short form has fewer levels than its model (`listen: a:1` for `listen: [{address: a:1}]`):
         levels that the file does not have are left out.
@@ -81,7 +85,13 @@ class Document:
             path.append(part)
             if part in inside:
                 line, column, inside = inside[part]
-        return ConfigError(self.name, line, column, key_path(path), message)
+        return ConfigError(self.name, line, column + self._inside(line, column, at), key_path(path), message)
+
+    def _inside(self, line: int, column: int, at: int) -> int:
+        """How far behind the beginning of a value its character `at` stands, if it stands in that line."""
+        rest = self.text.split("\n")[line - 1][column - 1:] if at else ""
+        at += rest.startswith(("'", '"'))
+        return at if at < len(rest) else 0
 
 
 def read_document(text: str, name: str, environ: Mapping[str, str]) -> Document:
@@ -91,7 +101,7 @@ def read_document(text: str, name: str, environ: Mapping[str, str]) -> Document:
         error = ConfigError(name, line, column, "", f"{_character(match)} cannot stand in YAML")
         return Document(name, Built(BROKEN), [error])
     builder = _Builder(name, text, environ)
-    return Document(name, builder.document(), builder.errors)
+    return Document(name, builder.document(), builder.errors, text)
 
 
 def position(text: str, index: int) -> tuple[int, int]:

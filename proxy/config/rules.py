@@ -61,7 +61,7 @@ class Rule(ABC):
         try:
             return self.decode(value, info.context or Path())
         except ValueError as error:
-            raise wrong(str(error)) from error
+            raise wrong(str(error), getattr(error, "at", 0)) from error
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(self._run)
@@ -71,9 +71,13 @@ class Rule(ABC):
         return json if json == {"type": "string"} else {"anyOf": [json, REFERENCE]}
 
 
-def wrong(message: str) -> PydanticCustomError:
-    """An error whose wording is ours; pydantic would take braces in it for fields."""
-    return PydanticCustomError("wrong", "{message}", {"message": message})
+def wrong(message: str, at: int = 0) -> PydanticCustomError:
+    """An error whose wording is ours; pydantic would take braces in it for fields.
+
+    Args:
+        at: the character of the value's text at which it is.
+    """
+    return PydanticCustomError("wrong", "{message}", {"message": message, "at": at})
 
 
 def text_of(value: object, what: str = "text") -> str:

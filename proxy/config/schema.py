@@ -14,6 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, ValidationI
 from proxy.balancing import STRATEGIES
 from proxy.config.address import Address
 from proxy.config.admin_schema import AdminConfig
+from proxy.config.cases import Case, CaseRule
 from proxy.config.compress_schema import CompressConfig
 from proxy.config.file_rules import AddressRule, Folder
 from proxy.config.forms import NullIsAbsent, OneOrMany, OnOff, OrFalse, OrNothing, Section, ShortForm
@@ -273,6 +274,10 @@ class Config(Model):
     )
     routes: Annotated[list[RouteConfig], AfterValidator(_named)] = Field(
         min_length=1, description="Read from the top; the first that matches answers."
+    )
+    tests: list[Annotated[Case, CaseRule()]] = Field(
+        default_factory=list,
+        description="What shall become of requests, for `python -m proxy test`: GET /a.css -> static, 200",
     )
     admin: Annotated[
         Annotated[AdminConfig, ShortForm("address", AddressRule(listening=True))] | None, OrNothing()
