@@ -62,7 +62,11 @@ WALL = WallClock()  # one per process; every wheel's tick keeps it right
 
 
 class DeadlineWheel:
-    """Watches deadlines and runs what is due every tick; one per event loop."""
+    """Watches deadlines and runs what is due every tick; one per event loop.
+
+    Attributes:
+        lag: seconds by which the last tick was late: whatever was due then was as late.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -70,6 +74,8 @@ class DeadlineWheel:
         self._every_tick: list[Callable[[float], None]] = []
         self._while_used: set[WeakMethod[Callable[[float], Any]]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self.lag = 0.0
         # Bound once: each access to a bound method makes a new object.
         self.watch = self._watched.add
         self.forget = self._watched.discard
@@ -97,6 +103,8 @@ class DeadlineWheel:
         self._timer = self._loop.call_later(TICK, self._tick)
         WALL.update()
         now = time.monotonic()
+        self.lag = max(0.0, now - self._due) if self._due else 0.0
+        self._due = now + TICK
         self.expire(now)
         self.call_all(now)
 

@@ -260,9 +260,7 @@ class H1Connection(asyncio.Protocol):
             self.deadline = NEVER
         self.held = intake.rest
         self._intake = None
-        exchange = cast(H1Exchange, self.exchange)
-        exchange.body_done = True
-        exchange.received = intake.taken
+        cast(H1Exchange, self.exchange).body_came(intake.taken)
         intake.reader.body_end(intake.trailers)
 
     # Ends.

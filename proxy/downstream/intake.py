@@ -106,13 +106,17 @@ class BodyHalf(Exchange):
         if length is not None and length <= len(connection.held):
             held = connection.held
             connection.held = held[length:]
-            self.body_done = True
-            self.received = length
+            self.body_came(length)
             return Body(held[:length])
         settings = self._runtime.settings
         collector = Collector(ready, Spool(settings.body_memory, settings.directory))
         self.read_body(collector)
         return collector.taken()
+
+    def body_came(self, octets: int) -> None:
+        """All of it is read."""
+        self.body_done = True
+        self.received = octets
 
     def read_body(self, reader: BodyReader) -> None:
         connection = self._connection

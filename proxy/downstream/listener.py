@@ -40,7 +40,7 @@ class Gate:
     def __init__(self, most: int, per_client: int | None) -> None:
         self.most = most
         self.per_client = per_client
-        self.count = 0
+        self.count = self.accepted = 0
         self._clients: Counter[str] = Counter()
         self.listeners: list[Listener] = []
 
@@ -51,6 +51,7 @@ class Gate:
     def enter(self, address: str) -> bool:
         """Count one in; False if this client has too many already (it is counted all the same)."""
         self.count += 1
+        self.accepted += 1
         self._clients[address] += 1  # without a limit too: a reload may bring one
         return self.per_client is None or self._clients[address] <= self.per_client
 

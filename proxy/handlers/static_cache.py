@@ -80,13 +80,20 @@ def state_of(path: bytes) -> Identity | None:
 
 
 class Shelf:
-    """The entries of all static routes of a worker, oldest first."""
+    """The entries of all static routes of a worker, oldest first.
 
-    __slots__ = ("_order", "_room", "_taken")
+    Attributes:
+        hits: visits that an entry had an answer for; those that front ends give by themselves are not among
+            them.
+        looks: visits for which the disk was looked at.
+    """
+
+    __slots__ = ("_order", "_room", "_taken", "hits", "looks")
 
     def __init__(self, room: int = ROOM) -> None:
         self._room = room
         self._taken = 0
+        self.hits = self.looks = 0
         self._order: dict[Entry, None] = {}
 
     def resize(self, room: int) -> None:

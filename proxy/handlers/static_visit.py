@@ -126,6 +126,7 @@ class Visit:
         if entry is None:
             self._look()
         elif self._exchange.started <= entry.kept.fresh_until:
+            self._place.shelf.hits += 1
             self._answer(entry)
         else:
             self._run(entry.is_current, partial(self._confirmed, entry), b"?")
@@ -140,6 +141,7 @@ class Visit:
         place = self._place
         if current is True:
             place.shelf.renew(entry, self._exchange.started + place.fresh)
+            place.shelf.hits += 1
             self._answer(entry)
         else:
             self._look_again(entry)
@@ -153,6 +155,7 @@ class Visit:
     def _look(self) -> None:
         self._looks += 1
         place, path = self._place, self._path
+        place.shelf.looks += 1
         segments = place.names.segments(path)
         if segments is None:
             self._missing()

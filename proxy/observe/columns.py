@@ -20,7 +20,7 @@ STANDINGS: Final = (
 # Of the whole proxy; only the supervisor has numbers here. `reloaded` is in seconds since 1970.
 HOUSE: Final = Kind(
     "house", gauges=("generation", "reload_failed", "reloaded", "workers", "started"),
-    counters=("reloads", "failed_reloads", "deaths", "replaced"))
+    counters=("reloads", "failed_reloads", "deaths"))
 
 # Of one worker. `lag`: how much later than asked for the loop came to its tick, as did whatever else was due.
 WORKER: Final = Kind(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from proxy.http.exchange import Exchange
@@ -56,6 +56,10 @@ class Tally:
         """For what happens seldom."""
         self.cells[self.kind.at[column] - self.kind.counted] += number
 
+    def total(self, column: str, number: int) -> None:
+        """Of what somebody else counts."""
+        self.cells[self.kind.at[column] - self.kind.counted] = number
+
     def time(self, column: str, seconds: float) -> None:
         """For what does not happen with every request."""
         at = self.kind.at[column] - self.kind.counted
@@ -83,14 +87,16 @@ class RouteTally(Tally):
     """Of a route.
 
     Attributes:
+        pool: where it leads to; empty where it answers itself.
         hit, unchanged: note an answer that was kept, a 200 and a 304, by its body's octets. `append` of a
             list that the tick counts: the cheapest call there is (70 ns with its arguments).
     """
 
-    __slots__ = ("_hits", "_same", "hit", "unchanged")
+    __slots__ = ("_hits", "_same", "hit", "pool", "unchanged")
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, pool: str) -> None:
         super().__init__(ROUTE, first)
+        self.pool = pool
         self._hits: list[int] = []
         self._same: list[int] = []
         self.hit: Callable[[int], None] = self._hits.append
@@ -137,7 +143,7 @@ class RouteTallies(dict[str, RouteTally]):
         return self.begin(route, "")
 
     def begin(self, route: str, pool: str) -> RouteTally:
-        tally = self[route] = RouteTally(self._board.first(ROUTE, route, pool))
+        tally = self[route] = RouteTally(self._board.first(ROUTE, route, pool), pool)
         return tally
 
 
@@ -149,23 +155,20 @@ class Counters:
 
     Attributes:
         worker: its own tally.
-        samplers: called before each tick's writing, to set gauges.
     """
 
     def __init__(self, row: Row | None = None) -> None:
         self.row = row or alone()
         self.worker = Tally(WORKER, self.row.board.first(WORKER))
-        self.samplers: list[Callable[[], None]] = []
         self._routes = RouteTallies(self.row.board)
         self._pools: dict[str, Tally] = {}
         self._endpoints: dict[tuple[str, str], EndpointTally] = {}
 
     # Tallies.
 
-    def route(self, name: str, pool: str = "") -> RouteTally:
-        """Of the route of that name; it says once which pool it leads to."""
-        tally = self._routes.get(name)
-        return self._routes.begin(name, pool) if tally is None else tally
+    def route(self, name: str) -> RouteTally:
+        """Of the route of that name, as it is in force."""
+        return self._routes[name]
 
     def pool(self, name: str) -> Tally:
         tally = self._pools.get(name)
@@ -180,14 +183,28 @@ class Counters:
             tally = self._endpoints[pool, name] = EndpointTally(first)
         return tally
 
-    def show(self, routes: Iterable[str], pools: Iterable[str]) -> None:
-        """These are the names of the configuration that is in force; others are shown no more."""
-        shown = {"", *routes}
+    def show(self, routes: Mapping[str, str], pools: Iterable[str]) -> None:
+        """These are the names of the configuration that is in force; others are shown no more.
+
+        Args:
+            routes: the pool of each, empty where it has none.
+        """
+        for name, pool in {"": "", **routes}.items():
+            self._lead(name, pool)
         for name, route in self._routes.items():
-            route.gauge("shown", int(name in shown))
+            route.gauge("shown", int(not name or name in routes))
         shown = set(pools)
-        for name, pool in self._pools.items():
-            pool.gauge("shown", int(name in shown))
+        for name, tally in self._pools.items():
+            tally.gauge("shown", int(name in shown))
+
+    def _lead(self, name: str, pool: str) -> None:
+        """A route leads to this pool now; what it did before stands beside that."""
+        tally = self._routes.get(name)
+        if tally is None or tally.pool != pool:
+            if tally is not None:
+                tally.gauge("shown", 0)
+                tally.write(self.row.cells)
+            self._routes.begin(name, pool)
 
     # Counting.
 
@@ -214,8 +231,6 @@ class Counters:
 
     def tick(self, now: float) -> None:
         """Write on the board what has changed."""
-        for sample in self.samplers:
-            sample()
         cells = self.row.cells
         for tally in (self.worker, *self._routes.values(), *self._pools.values(), *self._endpoints.values()):
             tally.write(cells)

@@ -18,6 +18,7 @@ from proxy.handlers.reverse_proxy import ReverseProxy
 from proxy.handlers.send_files import SendFiles
 from proxy.http.handler import Handler
 from proxy.observe.access_log import AccessLog
+from proxy.observe.counters import Counters
 from proxy.routing.matchers import prefixes_of
 from proxy.routing.table import Route, RouteTable
 from proxy.runtime.build_log import select
@@ -34,23 +35,23 @@ MANY = 20  # endpoints of a pool, from which on the patterns for their addresses
 
 
 def build(config: Config, access_log: AccessLog | None, loop: asyncio.AbstractEventLoop,
-          wheel: DeadlineWheel) -> Runtime:
+          wheel: DeadlineWheel, counters: Counters | None = None) -> Runtime:
     """The runtime of `config`; opens nothing and connects to nothing."""
     carry = Carry(config)
-    runtime = at_once(building(config, access_log, loop, wheel, carry))
+    runtime = at_once(building(config, access_log, loop, wheel, carry, counters or Counters()))
     carry.settle(runtime)
     return runtime
 
 
 def building(config: Config, access_log: AccessLog | None, loop: asyncio.AbstractEventLoop,
-             wheel: DeadlineWheel, carry: Carry) -> Steps[Runtime]:
+             wheel: DeadlineWheel, carry: Carry, counters: Counters) -> Steps[Runtime]:
     """The same step by step, with what `carry` brings along."""
     pools: Pools = {}
     public = public_hosts(config)
     for name, pool in config.pools.items():
         if len(pool.endpoints) >= MANY:
             yield partial(patterns_of, frozenset(map(place_of, pool.endpoints)), public)
-        pools[name] = carry.pool(name, partial(build_pool, name, config, public, loop, wheel))
+        pools[name] = carry.pool(name, partial(build_pool, name, config, public, loop, wheel, counters))
         yield None
     routes: list[Route] = []
     for route in config.routes:
@@ -59,7 +60,8 @@ def building(config: Config, access_log: AccessLog | None, loop: asyncio.Abstrac
     table = RouteTable(routes)
     yield None
     log = None if access_log is None or config.access_log is None else select(config.access_log, access_log)
-    runtime = Runtime(_settings(config), table, pools, carry.headers(), log)
+    runtime = Runtime(_settings(config), table, pools, carry.headers(), log, counters)
+    runtime.leads = {route.name: route.reverse_proxy or "" for route in config.routes}
     carry.hand_over(runtime)
     return runtime
 

@@ -7,6 +7,7 @@ import asyncio
 from proxy.balancing import make_strategy
 from proxy.clock import DeadlineWheel
 from proxy.config.schema import Config, EndpointConfig, PoolConfig
+from proxy.observe.counters import Counters
 from proxy.upstream.ejection import Ejection
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.guarded import Guarded

@@ -90,7 +90,7 @@ def surroundings(config: Config) -> tuple[object, ...]:
     """What pools go by that stands elsewhere in the file."""
     timeouts = config.timeouts
     return (timeouts.connect, timeouts.response_head, timeouts.response_body, timeouts.tunnel,
-            config.workers, public_hosts(config))
+            public_hosts(config))
 
 
 def public_hosts(config: Config) -> frozenset[str]:

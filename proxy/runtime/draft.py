@@ -42,7 +42,7 @@ async def draw_up(config: Config, old_config: Config, old: Runtime, old_log: Acc
     log = old_log if same_log else None if config.access_log is None else open_log(config.access_log)
     carry = Carry(config, old_config, old)
     try:
-        runtime = await in_slices(building(config, log, loop, wheel, carry))
+        runtime = await in_slices(building(config, log, loop, wheel, carry, old.counters))
     except BaseException:
         throw_away(log, old_log)
         raise

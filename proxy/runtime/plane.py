@@ -24,11 +24,14 @@ from proxy.downstream.listener import Gate, Listener
 from proxy.downstream.switch import Switch
 from proxy.http.addresses import AddressSet
 from proxy.observe.access_log import AccessLog
+from proxy.observe.board import Row
+from proxy.observe.counters import Counters
 from proxy.observe.events import EVENT, Record
 from proxy.runtime import changes
 from proxy.runtime.answers import log_level, pools_told
 from proxy.runtime.build import build
 from proxy.runtime.build_log import open_log
+from proxy.runtime.counting import Inventory
 from proxy.runtime.draft import Draft, close_after, draw_up, throw_away
 from proxy.runtime.recall import explained, redaction_for, requests_told, ring_of
 from proxy.runtime.runtime import Runtime
@@ -46,14 +49,17 @@ class DataPlane:
     Args:
         config: a checked configuration.
         loop: the loop that everything will run on.
+        row: of the board; None to count for oneself.
 
     Attributes:
         answers: what this process may be asked, by name: functions of the question's arguments that give
             what JSON can hold, or a future of it. They run between two exchanges, so they are quick.
     """
 
-    def __init__(self, config: Config, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, config: Config, loop: asyncio.AbstractEventLoop, row: Row | None = None) -> None:
         self._loop = loop
+        self._counters = Counters(row)
+        self._inventory = Inventory(self._counters.worker)
         self._config = config
         self._draft: Draft | None = None
         self._wheel = DeadlineWheel(loop)
@@ -61,7 +67,7 @@ class DataPlane:
         self._log = None if access is None else open_log(access)
         if self._log is not None:
             self._wheel.tick_while_used(self._log.tick)
-        self._runtime = build(config, self._log, loop, self._wheel)
+        self._runtime = build(config, self._log, loop, self._wheel, self._counters)
         self._switch = Switch(self._runtime, self._wheel, ring_of(config, None))
         limits = config.limits
         self._gate = Gate(connection_capacity(limits.connections), limits.connections_per_client)
@@ -73,6 +79,8 @@ class DataPlane:
         self._numbers = itertools.count()
         self._next_tidy = 0.0
         self._wheel.every_tick(self._tidy)
+        self._wheel.every_tick(self._count)
+        self._runtime.in_force()
         self.answers: dict[str, Callable[[dict[str, Any]], Any]] = {
             "pools": lambda _: pools_told(self._runtime.pools.values()),
             "level": log_level,
@@ -174,6 +182,11 @@ class DataPlane:
             for listener in self._listeners:
                 listener.tidy(now)
 
+    def _count(self, now: float) -> None:
+        """Show others what there is."""
+        self._inventory.take(now, self._gate, self._listeners, self._wheel.lag)
+        self._counters.tick(now)
+
     async def drain(self, seconds: float) -> None:
         """Accept no more, finish what runs within `seconds`, close the rest."""
         await asyncio.gather(*self._draining, *(listener.drain(seconds) for listener in self._listeners))
@@ -206,6 +219,7 @@ class DataPlane:
             pool.close()
         await asyncio.sleep(0)  # the transports close in the loop's next round
         self._wheel.stop()
+        self._count(self._loop.time())
         for log in self._logs():
             log.flush()
 

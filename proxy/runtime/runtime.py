@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 from proxy.downstream.kept import KeptAnswers
 from proxy.downstream.switch import ExchangeLog, Settings
@@ -28,8 +28,8 @@ class Runtime:
     """Built once from a configuration by `runtime.build`, never changed afterwards."""
 
     __slots__ = (
-        "_find", "counters", "headers", "kept", "lines", "log", "pools", "remembers", "settings",
-        "statics", "table", "__weakref__")
+        "__weakref__", "_find", "counters", "headers", "kept", "leads", "lines", "log", "pools", "remembers",
+        "settings", "statics", "table")
 
     def __init__(self, settings: Settings, table: RouteTable, pools: dict[str, Pool], headers: HeaderMemo,
                  access_log: ExchangeLog | None, counters: Counters | None = None) -> None:
@@ -41,13 +41,14 @@ class Runtime:
         self.statics: Sequence[Static] = ()
         self.log = access_log
         self.counters = counters or Counters()
+        self.leads: Mapping[str, str] = {}  # the pool of each route, empty where it answers itself
         self.kept = KeptAnswers()
         self.remembers = table.remembers
         self._find = table.find
 
     def in_force(self) -> None:
         """From now on this is the runtime: metrics are about its routes and pools."""
-        self.counters.show((route.name for route in self.table.routes), self.pools)
+        self.counters.show(self.leads, self.pools)
 
     def handle(self, exchange: Exchange) -> None:
         """Find the route and have its handler answer; whatever goes wrong becomes an answer too."""

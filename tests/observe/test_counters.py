@@ -33,11 +33,11 @@ def shown(counters, kind, *parts):
 
 
 def test_an_exchange_counts_for_its_route(counters):
-    counters.route("shop", "web")
+    counters.show({"shop": "web"}, ["web"])
     counters.ended(Ended(received=4), 100.0)
     counters.ended(Ended(status=404, seconds=40.0), 100.0)
     plain, times = shown(counters, ROUTE, "shop", "web")
-    assert plain == {"2xx": 1, "4xx": 1, "sent": 20, "received": 4}
+    assert plain == {"2xx": 1, "4xx": 1, "sent": 20, "received": 4, "shown": 1}
     *buckets, total = times["seconds"]
     assert [BOUNDS[at] for at in range(len(BOUNDS)) if buckets[at]] == [0.005]
     assert (buckets[-1], sum(buckets), total) == (1, 2, 40_003_000)
@@ -73,7 +73,7 @@ def test_kept_answers_count_with_the_next_tick(counters):
 
 
 def test_a_name_has_one_tally_for_life(counters):
-    assert counters.route("shop", "web") is counters.route("shop")
+    assert counters.route("shop") is counters.route("shop")
     assert counters.pool("web") is counters.pool("web")
     assert counters.endpoint("web", "a:1") is counters.endpoint("web", "a:1")
     assert counters.endpoint("web", "a:1") is not counters.endpoint("app", "a:1")
@@ -104,14 +104,18 @@ def test_what_is_in_force_is_shown(counters):
     for name in ("old", "new"):
         counters.route(name)
         counters.pool(name)
-    counters.show(["new"], ["new"])
+    counters.show({"new": ""}, ["new"])
     assert [shown(counters, kind, name, *rest)[0].get("shown", 0)
             for kind, rest in ((ROUTE, [""]), (POOL, [])) for name in ("old", "new")] == [0, 1, 0, 1]
 
 
-def test_samplers_set_gauges_before_they_are_written(counters):
-    counters.samplers.append(lambda: counters.pool("web").gauge("waiting", 4))
-    assert shown(counters, POOL, "web")[0] == {"waiting": 4}
+def test_a_route_that_leads_elsewhere_begins_there(counters):
+    counters.show({"shop": "old"}, ["old"])
+    counters.ended(Ended(), 100.0)
+    counters.show({"shop": "new"}, ["new"])
+    counters.ended(Ended(), 100.0)
+    assert [shown(counters, ROUTE, "shop", pool)[0] for pool in ("old", "new")] == [
+        {"2xx": 1, "sent": 10}, {"2xx": 1, "sent": 10, "shown": 1}]
 
 
 def test_what_finds_no_room_on_the_board_is_counted_for_nobody():

@@ -14,7 +14,7 @@ from proxy.process.supervisor import supervise
 
 
 class FakePlane:
-    def __init__(self, config, loop):
+    def __init__(self, config, loop, row=None):
         self.servers = []
         self.held = 0
         self.idle = asyncio.Event()
@@ -69,7 +69,7 @@ class FakePlane:
 
 
 class Broken(FakePlane):
-    def __init__(self, config, loop):
+    def __init__(self, config, loop, row=None):
         raise RuntimeError("no such\nthing")
 
 

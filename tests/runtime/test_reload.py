@@ -219,7 +219,7 @@ async def test_rules_that_change(stage):
     assert endpoint.idle == [idle]
     assert type(pool.strategy).__name__ == "LeastConnections"
     assert (pool.retry.attempts, pool.retry.budget.exchanges) == (5, budget)
-    assert (pool.sticky is None, pool.rules.ejection, endpoint.most) == (False, None, 4)
+    assert (pool.sticky is None, pool.rules.ejection, endpoint.most) == (False, None, 8)
     assert (pool.timeouts.response_head, endpoint.idle_limit.seconds) == (9.0, 7.0)
     assert b"Set-Cookie: s=" in await stage.ask()
     assert origin.connections == 1
@@ -358,7 +358,7 @@ async def test_ten_thousand_reloads_leave_nothing_behind(stage):
         after = await reload_often(100)
     finally:
         gc.enable()
-    assert after[1:] == before[1:] == (2, 1)
+    assert after[1:] == before[1:] == (2, 2)
     assert after[0] - before[0] < 200
     assert kept - before[0] < 2000
 
