@@ -64,6 +64,10 @@ def chosen(records: list[Record], query: Any) -> list[Record]:
         for name, wanted in (("kind", query.kind), ("pool", query.pool), ("endpoint", query.endpoint)))]
 
 
+async def requests(call: Call) -> Any:
+    return await call.view.requests()
+
+
 async def log_levels(call: Call) -> Any:
     replies = await call.view.asker.ask("all", "level")
     return {"levels": replies.values}

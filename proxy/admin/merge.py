@@ -28,6 +28,13 @@ def merged(told: Mapping[str, Sequence[Told]]) -> list[Told]:
     return [_pool(views) for views in pools.values()]
 
 
+def newest(told: Mapping[str, Told]) -> Told:
+    """The requests that workers remember, as one list of each kind, by when they were over."""
+    return {kind: sorted(({**one, "from": worker} for worker, kinds in told.items() for one in kinds[kind]),
+                         key=lambda one: one["ended"], reverse=True)
+            for kind in ("last", "remarkable")}
+
+
 def _pool(views: dict[str, Told]) -> Told:
     first = next(iter(views.values()))
     by_address: dict[str, dict[str, Told]] = {}

@@ -193,6 +193,33 @@ class Events(Given):
     events: list[Event]
 
 
+class Request(Given):
+    """One that is over; secrets in its target are ***."""
+
+    id: str = Field(description="For /api/explain/{id}.")
+    ended: float = Field(description="Seconds since 1970.")
+    client: str
+    method: str
+    host: str
+    target: str
+    status: int
+    route: str
+    pool: str
+    endpoint: str
+    attempts: int
+    octets: int = Field(description="Of the answer's body.")
+    why: str = Field(description="Why the proxy itself answered, or why it failed; else empty.")
+    milliseconds: float
+    source: str = Field(alias="from", description="The worker that had it.")
+
+
+class Requests(Given):
+    """What the workers remember of late, the newest first."""
+
+    last: list[Request]
+    remarkable: list[Request] = Field(description="Those that failed or were slow.")
+
+
 class Levels(Given):
     """What is logged, by process."""
 

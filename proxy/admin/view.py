@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
 from proxy.admin.history import History
-from proxy.admin.merge import SERVING, merged
+from proxy.admin.merge import SERVING, merged, newest
 from proxy.admin.problems import Problem
 from proxy.observe.events import EventLog, Record
 
@@ -102,15 +102,26 @@ class View:
         Raises:
             Problem: no worker answers.
         """
-        replies = await self.asker.ask("workers", "pools")
-        if not replies.values:
-            why = "; ".join(f"{name}: {error}" for name, error in replies.errors.items())
-            raise Problem(503, f"no worker answers ({why or 'there is none yet'}); try again")
-        pools = merged(replies.values)
+        pools = merged(await self._workers("pools"))
         for pool in pools:
             for endpoint in pool["endpoints"]:
                 endpoint["history"] = self._history(pool["name"], endpoint)
         return pools
+
+    async def requests(self) -> Told:
+        """What the workers remember of the last ones.
+
+        Raises:
+            Problem: no worker answers.
+        """
+        return newest(await self._workers("requests"))
+
+    async def _workers(self, what: str) -> dict[str, Any]:
+        replies = await self.asker.ask("workers", what)
+        if not replies.values:
+            why = "; ".join(f"{name}: {error}" for name, error in replies.errors.items())
+            raise Problem(503, f"no worker answers ({why or 'there is none yet'}); try again")
+        return replies.values
 
     def _history(self, pool: str, endpoint: Told) -> list[Told]:
         """The newest first; checks of a name's addresses are told of the name."""
