@@ -16,6 +16,7 @@ from proxy.observe.columns import CLASSES, ENDPOINT, POOL, ROUTE, WORKER
 
 Told = dict[str, Any]
 PERCENTILES: Final = (0.5, 0.95, 0.99)
+GAUGES: Final = ((WORKER, "connections"), (WORKER, "asking"), (WORKER, "tunnels"), (POOL, "waiting"))
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def figures(names: Sequence[Name], late: Lapse, wide: Lapse) -> Told:
     """All that is shown. Rates are taken from `late`, percentiles from the longer `wide`."""
     routes = [name.first for name in names if name.kind == ROUTE.name]
     return {
-        "total": {**_line(routes, ROUTE, "seconds", late, wide), **_workers(names, late),
+        "total": {**_line(routes, ROUTE, "seconds", late, wide), **_gauges(names, late),
                   "sent": _per_second(routes, ROUTE, "sent", late),
                   "received": _per_second(routes, ROUTE, "received", late),
                   "classes": {name: _per_second(routes, ROUTE, name, late) for name in CLASSES}},
@@ -68,10 +69,9 @@ def figures(names: Sequence[Name], late: Lapse, wide: Lapse) -> Told:
     }
 
 
-def _workers(names: Iterable[Name], late: Lapse) -> Told:
-    firsts = [name.first for name in names if name.kind == WORKER.name]
-    return {column: sum(late.gauge(first, WORKER, column) for first in firsts)
-            for column in ("connections", "asking", "tunnels")}
+def _gauges(names: Iterable[Name], late: Lapse) -> Told:
+    return {column: sum(late.gauge(name.first, kind, column) for name in names if name.kind == kind.name)
+            for kind, column in GAUGES}
 
 
 def _pools(names: Sequence[Name], late: Lapse, wide: Lapse) -> Iterator[tuple[str, Told]]:

@@ -1,12 +1,12 @@
 // The two charts of the whole, and the small ones in the rows.
 import {$, make, mark, say} from './dom.js'
-import {clock, latency, number} from './format.js'
+import {clock, latency, mark as latencyMark, number, rate} from './format.js'
 
-const HEIGHT = 190
+const HEIGHT = 180
 const LINES = {
-  requests: {title: 'Requests per second', format: number, least: 1,
+  requests: {title: 'Requests per second', format: rate, tick: number, least: 1,
     lines: [{name: 'all', at: 1, colour: '--line-a', fill: true}, {name: 'errors', at: 6, colour: '--bad'}]},
-  latency: {title: 'Latency', format: latency, least: 0.001,
+  latency: {title: 'Latency', format: latency, tick: latencyMark, least: 0.001,
     lines: [{name: 'p50', at: 3, colour: '--line-a'}, {name: 'p95', at: 4, colour: '--line-b', dash: [7, 3]},
       {name: 'p99', at: 5, colour: '--line-c', dash: [2, 3]}]},
 }
@@ -32,15 +32,15 @@ class Chart {
     this.plot?.destroy()
     const axis = {stroke: colour('--soft'), grid: {stroke: colour('--grid'), width: 1}, ticks: {show: false},
       font: '12px system-ui, sans-serif'}
-    const {format, least, lines} = this.shape
+    const {tick: word, least, lines} = this.shape
     this.plot = new uPlot({
       width: this.stage.clientWidth || 300, height: HEIGHT, legend: {show: false},
       padding: [10, 6, 0, 0],
       cursor: {y: false, drag: {x: false, y: false}, sync: {key: 'both'}},
       hooks: {setCursor: [plot => { this.hovered = plot.cursor.idx; this.#name() }]},
       scales: {y: {range: (_, low, high) => [0, Math.max(high ?? 0, least) * 1.1]}},
-      axes: [{...axis, space: 80, values: (_, ticks) => ticks.map(clock)},
-      {...axis, size: 62, space: 36, values: (_, ticks) => ticks.map(tick => tick === 0 ? '0' : format(tick))}],
+      axes: [{...axis, size: 26, space: 80, values: (_, ticks) => ticks.map(clock)},
+      {...axis, size: 62, space: 36, values: (_, ticks) => ticks.map(tick => tick === 0 ? '0' : word(tick))}],
       series: [{}, ...lines.map(line => ({
         label: line.name, stroke: colour(line.colour), width: 1.75, dash: line.dash, points: {show: false},
         fill: line.fill ? colour('--fill') : undefined, spanGaps: false}))],

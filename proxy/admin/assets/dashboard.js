@@ -4,7 +4,7 @@ import {Stream, forget, hasToken} from './api.js'
 import {Charts} from './charts.js'
 import {Events} from './events.js'
 import {Pools} from './pools.js'
-import {lapse, latency, number, octets, plural, share} from './format.js'
+import {lapse, latency, number, octets, plural, rate, share} from './format.js'
 
 const charts = new Charts()
 const pools = new Pools()
@@ -12,12 +12,13 @@ const events = new Events()
 let started = null
 
 const TILES = [
-  ['Requests/s', total => number(total.rate)],
-  ['Errors', total => share(total.errors), total => total.errors > 0.01],
+  ['Requests/s', total => rate(total.rate)],
+  ['Errors', total => share(total.rate ? total.errors : null), total => total.errors > 0.01],
   ['p50', total => latency(total.p50)],
   ['p95', total => latency(total.p95)],
   ['p99', total => latency(total.p99)],
   ['In flight', total => number(total.asking)],
+  ['Waiting', total => number(total.waiting)],
   ['Connections', total => number(total.connections)],
   ['Sent/s', total => octets(total.sent)],
 ].map(([name, figure, alarm = () => false]) => {

@@ -6,8 +6,12 @@ export function number(value) {
   if (value === null || value === undefined) return NONE
   if (value >= 1e6) return `${(value / 1e6).toPrecision(3)} M`
   if (value >= 1e4) return `${(value / 1e3).toPrecision(3)} k`
-  if (value >= 100 || Number.isInteger(value)) return Math.round(value).toLocaleString('en')
-  return value >= 10 ? value.toFixed(1) : value.toFixed(2)
+  return Number(value.toFixed(value < 100 ? 1 : 0)).toLocaleString('en')
+}
+
+/** So many per second; always with a tenth where that is seen, so that a column of them stands still. */
+export function rate(value) {
+  return !value || value >= 100 ? number(value) : value.toFixed(1)
 }
 
 export function share(value) {
@@ -21,10 +25,13 @@ export function share(value) {
 /** A latency of so many seconds. */
 export function latency(value) {
   if (value === null || value === undefined) return NONE
-  if (value >= 10) return `${value.toFixed(0)} s`
-  if (value >= 1) return `${value.toFixed(2)} s`
-  const ms = value * 1000
-  return `${ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)} ms`
+  const [figure, unit] = value >= 1 ? [value, 's'] : [value * 1000, 'ms']
+  return `${figure.toFixed(figure >= 99.95 ? 0 : figure >= 9.995 ? 1 : 2)} ${unit}`
+}
+
+/** The same for the marks of an axis. */
+export function mark(value) {
+  return value >= 1 ? `${Number(value.toFixed(2))} s` : `${Number((value * 1000).toFixed(2))} ms`
 }
 
 export function octets(value) {

@@ -3,11 +3,12 @@ import {$, Rows, make, mark, say, show} from './dom.js'
 import {path} from './api.js'
 import {Spark} from './charts.js'
 import {order} from './confirm.js'
-import {clock, lapse, latency, number, plural, share} from './format.js'
+import {clock, lapse, latency, number, plural, rate as perSecond, share} from './format.js'
 
 const LOOKS = {up: 'good', full: 'warn', warming: 'warn', trial: 'warn', draining: 'idle', disabled: 'idle'}
 const WORKING = new Set(['up', 'warming', 'full', 'trial'])
-const COLUMNS = ['Endpoint', 'State', 'Requests/s', 'Errors', 'p50', 'p95', 'p99', 'In flight', 'Orders']
+const COLUMNS = {Endpoint: 'wide', State: 'wide', 'Requests/s': 'rated', Errors: '', p50: '', p95: '', p99: '', 'In flight': '',
+  Orders: 'ordered'}
 
 export const lookOf = state => LOOKS[state] ?? 'bad'
 
@@ -24,7 +25,7 @@ class Endpoint {
     this.reason = make('p', {class: 'reason'})
     this.figures = Object.fromEntries(['rate', 'errors', 'p50', 'p95', 'p99', 'flight'].map(name => [name, make('span')]))
     this.mark = make('span', {class: 'badge'})
-    this.more = make('td', {role: 'cell', colspan: COLUMNS.length})
+    this.more = make('td', {role: 'cell', colspan: Object.keys(COLUMNS).length})
     this.moreRow = make('tr', {role: 'row', class: 'more', hidden: true}, this.more)
     this.element = make('tbody', {role: 'rowgroup'}, this.#row(), this.moreRow)
   }
@@ -91,8 +92,8 @@ class Endpoint {
 
   count(figures) {
     const {rate, errors, p50, p95, p99} = this.figures
-    say(rate, number(figures?.rate))
-    say(errors, share(figures?.errors))
+    say(rate, perSecond(figures?.rate))
+    say(errors, share(figures?.rate ? figures.errors : null))
     mark(errors, 'class', figures?.errors > 0.01 ? 'alarm' : null)
     say(p50, latency(figures?.p50))
     say(p95, latency(figures?.p95))
@@ -135,7 +136,7 @@ class Pool {
     this.pause = make('button', {type: 'button', onclick: () => this.#order(!this.told.paused)})
     const title = make('h3', {}, name)
     const head = make('thead', {role: 'rowgroup'}, make('tr', {role: 'row'},
-      ...COLUMNS.map(column => make('th', {role: 'columnheader', scope: 'col'}, column))))
+      ...Object.entries(COLUMNS).map(([name, look]) => make('th', {role: 'columnheader', scope: 'col', class: look}, name))))
     const table = make('table', {role: 'table', 'aria-label': `Endpoints of pool ${name}`}, head)
     this.rows = new Rows(table, endpoint => endpoint.address, endpoint => new Endpoint(name, endpoint, this.#warning), head)
     this.element = make('article', {class: 'card pool', 'aria-label': `Pool ${name}`},
@@ -180,12 +181,12 @@ class Pool {
   }
 
   count(figures) {
-    say(this.facts.rate, number(figures?.rate))
-    say(this.facts.errors, share(figures?.errors))
+    say(this.facts.rate, perSecond(figures?.rate))
+    say(this.facts.errors, share(figures?.rate ? figures.errors : null))
     mark(this.facts.errors, 'class', figures?.errors > 0.01 ? 'alarm' : null)
     say(this.facts.p50, latency(figures?.p50))
     say(this.facts.p95, latency(figures?.p95))
-    say(this.facts.retries, number(figures?.retries))
+    say(this.facts.retries, perSecond(figures?.retries))
     if (figures) this.spark.add(figures.rate)
     for (const [address, row] of this.rows.rows) row.count(figures?.endpoints[address])
   }
