@@ -1,0 +1,68 @@
+from types import SimpleNamespace
+
+import pytest
+
+from proxy.admin import view as module
+from proxy.admin.problems import Problem
+from proxy.admin.view import View, problems_of
+from proxy.observe.events import EventLog, event
+from tests.admin.test_merge import endpoint, pool
+
+STATUS = {"state": "running", "processes": [{"name": "worker 0", "state": "ready"}]}
+
+
+class Asker:
+    def __init__(self, **values):
+        self.values = values
+
+    async def ask(self, of, what, args=None):
+        return SimpleNamespace(values=self.values.get(what, {}), errors={"worker 0": "no answer within 2 s"})
+
+
+def told(log, kind, name="a:1"):
+    log.number(event(kind, f"{kind}!", pool="web", endpoint=name), "worker 0")
+
+
+async def test_endpoints_have_their_history_the_newest_first():
+    log = EventLog()
+    told(log, "ejected")
+    told(log, "down", "b:1")
+    view = View(Asker(pools={"worker 0": [pool(endpoint(), endpoint("b:1"))]}), log)
+    view.take({**event("returned", "returned!", pool="web", endpoint="a:1"), "id": 3, "from": "worker 0"})
+    first, second = (await view.pools())[0]["endpoints"]
+    assert [one["kind"] for one in first["history"]] == ["returned", "ejected"]
+    assert [one["id"] for one in second["history"]] == [2]
+    assert view.events.last == 3
+
+
+async def test_when_nobody_answers_that_is_a_problem_and_says_why():
+    view = View(Asker(), EventLog())
+    with pytest.raises(Problem, match=r"no worker answers \(worker 0: no answer within 2 s\)") as caught:
+        await view.pools()
+    assert caught.value.status == 503
+    with pytest.raises(Problem, match="the supervisor does not answer"):
+        await view.one("supervisor", "status")
+
+
+async def test_who_reads_too_slowly_is_left(monkeypatch):
+    monkeypatch.setattr(module, "MOST_BEHIND", 2)
+    view = View(Asker(), EventLog())
+    with view.reading() as queue:
+        for number in range(1, 4):
+            view.take({**event("up", "up"), "id": number, "from": "lookout"})
+        assert [queue.get_nowait(), queue.get_nowait()][-1] is None
+    assert not view._readers
+
+
+@pytest.mark.parametrize("status, pools, found", [
+    (STATUS, [], []),
+    ({**STATUS, "state": "stopping"}, [], ["the proxy is stopping"]),
+    ({**STATUS, "processes": [{"name": "lookout", "state": "missing"}]}, [], ["lookout is missing"]),
+    (STATUS, [{**pool(endpoint(state="draining"), endpoint("b:1")), "available": 1}], []),
+    (STATUS, [{**pool(endpoint(state="disabled")), "available": 0}],
+     ["pool web: a:1 is disabled, and no other works"]),
+    (STATUS, [{**pool(endpoint(state="ejected"), paused=True), "available": 0}],
+     ["pool web is paused", "pool web: a:1 is ejected: ejected"]),
+])
+def test_what_is_not_as_it_should_be(status, pools, found):
+    assert list(problems_of(status, pools)) == found
