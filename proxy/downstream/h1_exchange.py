@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from proxy.clock import NEVER
 from proxy.downstream.flow import Outflow
 from proxy.downstream.intake import BodyHalf
-from proxy.downstream.kept import GATHER, KeptAnswer, put
+from proxy.downstream.kept import GATHER, WHOLE, KeptAnswer, put
 from proxy.downstream.sendfile import send_file
 from proxy.http.body import PIECE, Spool
 from proxy.http.exchange import Filter, Responder
@@ -357,16 +357,20 @@ def send_kept(connection: H1Connection, runtime: Runtime, kept: KeptAnswer, line
     if form is None:
         return False
     head, body = form.head, form.body
-    if block.none_match:
-        if block.none_match != form.etag:
-            return False
-        head, body = form.unchanged, b""
-        kept.unchanged(0)
-    else:
-        kept.hit(len(body))
+    if block.none_match and block.none_match != form.etag:
+        return False
     # Before the write, which may find the client slow and set another.
     connection.deadline = now + runtime.settings.keep_alive_timeout
-    put(connection.transport, head.ready(), body)
+    if block.none_match:
+        head, body = form.unchanged, b""
+        kept.unchanged(0)
+        connection.transport.write(head.ready())
+    else:
+        kept.hit(len(body))
+        if len(body) <= WHOLE:
+            connection.transport.write(form.whole())
+        else:
+            put(connection.transport, head.ready(), body)
     if runtime.log is not None:
         exchange = H1Exchange(connection, runtime, line, block, kept.host)
         exchange.route = kept.route

@@ -14,6 +14,7 @@ from proxy.http.prepared import Kept
 from proxy.observe.counters import RouteTally
 from proxy.wire.h1 import RequestLine
 
+WHOLE = 4096    # octets of a body up to which an answer is kept as it goes out, head and all
 GATHER = 16384  # octets of a body from which head and body are handed over as two rather than copied into one
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.downstream.kept import GATHER, KeptAnswers
+from proxy.downstream.kept import GATHER, WHOLE, KeptAnswers
 from proxy.http.prepared import Form, Kept, ResponseHead
 from proxy.observe.board import alone
 from proxy.observe.counters import Counters
@@ -128,7 +128,7 @@ def test_the_connection_is_kept_alive_from_the_last_answer_on(stage, site):
     assert s.transport.lost
 
 
-@pytest.mark.parametrize("size", [GATHER - 1, GATHER, 3 * GATHER])
+@pytest.mark.parametrize("size", [WHOLE, WHOLE + 1, GATHER - 1, GATHER, 3 * GATHER])
 def test_a_slow_client_takes_it_in_its_own_time(stage, clock, size):
     site = Site(clock, b"x" * size)
     s = stage(answer=site, window=100_000)
