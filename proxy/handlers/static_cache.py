@@ -17,7 +17,7 @@ from proxy.wire.accept import Accepts
 
 LARGEST = 256 * 1024
 ROOM = 64 * 1024 * 1024
-# Octets that an entry takes besides its bodies, the small answer in one piece among them; bounds the count, too.
+# Octets that an entry takes besides its bodies, the small answer in one piece too; bounds the count as well.
 OVERHEAD = 6144
 FRESH = 1.0      # seconds between two looks at a file
 MOST_FORMS = 64  # kinds of clients whose form an entry knows
