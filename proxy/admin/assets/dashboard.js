@@ -4,11 +4,13 @@ import {Stream, forget, hasToken} from './api.js'
 import {Charts} from './charts.js'
 import {Events} from './events.js'
 import {Pools} from './pools.js'
+import {Requests} from './requests.js'
 import {lapse, latency, number, octets, plural, rate, share} from './format.js'
 
 const charts = new Charts()
 const pools = new Pools()
 const events = new Events()
+const requests = new Requests()
 let started = null
 
 const TILES = [
@@ -53,6 +55,7 @@ function metrics(told) {
   }
   charts.add(told)
   pools.count(told)
+  requests.refresh()
 }
 
 function history(told) {

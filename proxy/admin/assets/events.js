@@ -1,6 +1,6 @@
 // What has changed, the newest first, each with the evidence that it was decided on.
-import {$, make, show, speak} from './dom.js'
-import {clock, day, latency, number} from './format.js'
+import {$, make, mark, show, speak} from './dom.js'
+import {clock, day, lapse, latency, number} from './format.js'
 
 const KEPT = 1000  // as many as the proxy keeps
 const SHOWN = 200
@@ -15,14 +15,16 @@ const GROUPS = {
 }
 const WORDS = {
   in_flight: 'in flight', latency: 'latency', answers: 'answers of late', errors: 'errors of late',
-  failures: 'failures in a row', refusals: 'connects refused in a row', ejections: 'ejections in a row', seconds: 'seconds',
+  failures: 'failures in a row', refusals: 'connects refused in a row', ejections: 'ejections in a row', seconds: 'for',
 }
+
+const FORMS = {latency, seconds: lapse}
 
 const lookOf = kind => BAD.has(kind) ? 'bad' : GOOD.has(kind) ? 'good' : 'idle'
 
 function evidence(figures) {
-  return make('dl', {class: 'evidence'}, ...Object.entries(figures).map(([name, value]) => make('div', {},
-    make('dt', {}, WORDS[name] ?? name), make('dd', {}, name === 'latency' ? latency(value) : number(value)))))
+  return make('dl', {class: 'evidence'}, ...Object.entries(figures).filter(([, value]) => value).map(([name, value]) =>
+    make('div', {}, make('dt', {}, WORDS[name] ?? name), make('dd', {}, (FORMS[name] ?? number)(value)))))
 }
 
 function row(event) {
@@ -32,7 +34,7 @@ function row(event) {
       make('time', {datetime: new Date(event.time * 1000).toISOString(), title: day(event.time)}, clock(event.time)), ' ',
       make('span', {class: 'kind'}, event.kind), ' ', make('span', {class: 'address'}, about || event.from)),
     make('p', {class: 'text'}, event.text, ' ', about ? make('span', {class: 'soft'}, `(${event.from})`) : ''))
-  if (Object.keys(event.figures).length) {
+  if (Object.values(event.figures).some(Boolean)) {
     item.append(BAD.has(event.kind) ? evidence(event.figures)
       : make('details', {}, make('summary', {}, 'Evidence'), evidence(event.figures)))
   }
@@ -58,9 +60,15 @@ export class Events {
     if (BAD.has(event.kind) && Date.now() / 1000 - event.time < 10) speak(`${event.endpoint ?? event.from}: ${event.text}`)
     if (this.#wanted(event)) {
       $('events').prepend(row(event))
+      this.#reach()
       if ($('events').childElementCount > SHOWN) $('events').lastChild.remove()
       show($('events-empty'), false)
     }
+  }
+
+  /** What scrolls must be reached by keyboard, too. */
+  #reach() {
+    mark($('events'), 'tabindex', $('events').scrollHeight > $('events').clientHeight ? '0' : null)
   }
 
   #wanted(event) {
@@ -73,5 +81,6 @@ export class Events {
     const found = this.events.filter(event => this.#wanted(event)).slice(0, SHOWN)
     $('events').replaceChildren(...found.map(row))
     show($('events-empty'), !found.length)
+    this.#reach()
   }
 }

@@ -50,7 +50,7 @@ class Endpoint {
       title: `Disable ${this.address}?`, word: 'Disable', warning: this.warn(this),
       text: `${this.#running()} It gets nothing new, not even from clients that are stuck to it.`}))
     this.enable = button('Enable', () => this.#order('enable', 'is enabled'))
-    return [this.drain, this.disable, this.enable]
+    return [this.enable, this.drain, this.disable]
   }
 
   #running() {
