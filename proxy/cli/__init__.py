@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from proxy import __version__
-from proxy.cli import check, explain, run, schema, simulate, test
+from proxy.cli import check, diff, explain, reload, run, schema, simulate, test
 
 # Each has HELP (one line) and `main(arguments) -> exit status`; with options of its own also
 # `add_options(parser)`, and TEACHING for the end of its help.
@@ -23,6 +23,8 @@ VERBS: dict[str, ModuleType] = {
     "run": run,
     "check": check,
     "schema": schema,
+    "diff": diff,
+    "reload": reload,
     "simulate": simulate,
     "explain": explain,
     "test": test,
@@ -34,12 +36,15 @@ TEACHING = """\
 examples:
   python -m proxy -c config.yaml          start; the line `ready: http://...` says where
   python -m proxy check -c config.yaml    report every mistake in the file, start nothing
+  python -m proxy diff -c config.yaml     what it would change in the proxy that runs
+  python -m proxy reload -c config.yaml   have it take that up; with a mistake it goes on as before
   python -m proxy schema > schema.json    for an editor that completes and checks the file
   python -m proxy explain GET /cart       which route, which endpoint, what it is told, and why; sends nothing
   python -m proxy simulate --endpoints 3 --slow a=10x@5s-15s    which strategy copes best? starts nothing
 
 signals, to the process whose pid the ready line names:
   TERM, INT (Ctrl-C)  accept no more, finish what runs within timeouts.drain, end; twice: at once
+  HUP                 take up the configuration as it is now (as `python -m proxy reload -c FILE` does)
   USR1                reopen the log files, after rotating them
 
 exit status: 0 stopped as asked, 1 could not start, 2 mistakes in the configuration or command line

@@ -5,7 +5,9 @@ The rule of this room: a value is shown as a user would write it, where its rule
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -18,26 +20,41 @@ NAMES_OF_HEADERS: Final = ("headers",)
 UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 SIZES: Final = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
+Hide = Callable[[object], str]
 
-def effective(model: BaseModel) -> dict[str, Any]:
-    """What a model holds, as JSON can hold it."""
-    return {name: _hidden(name, value) or _shown(value, type(model).model_fields[name].metadata)
+
+def hidden(secret: object) -> str:
+    return HIDDEN
+
+
+def sealed(secret: object) -> str:
+    """Hidden, but so that another one is seen to be another one."""
+    return HIDDEN + hashlib.blake2b(str(secret).encode(), digest_size=8).hexdigest()
+
+
+def effective(model: BaseModel, hide: Hide = hidden) -> dict[str, Any]:
+    """What a model holds, as JSON can hold it.
+
+    Args:
+        hide: what stands in the place of a secret.
+    """
+    return {name: _secret(name, value, hide) or _shown(value, type(model).model_fields[name].metadata, hide)
             for name, value in model}
 
 
-def _hidden(name: str, value: object) -> str | None:
+def _secret(name: str, value: object, hide: Hide) -> str | None:
     """In the place of a secret; a cookie's name is none, what a header says may be one."""
-    return HIDDEN if value is not None and name in ("token", "secret") else None
+    return hide(value) if value is not None and name in ("token", "secret") else None
 
 
-def _shown(value: object, rules: list[Any]) -> Any:
+def _shown(value: object, rules: list[Any], hide: Hide) -> Any:
     if isinstance(value, BaseModel):
-        return effective(value)
+        return effective(value, hide)
     if isinstance(value, dict):
-        return {str(name): HIDDEN if _is_secret(str(name), inner) else _shown(inner, [])
+        return {str(name): hide(inner) if _is_secret(str(name), inner) else _shown(inner, [], hide)
                 for name, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_shown(inner, []) for inner in value]
+        return [_shown(inner, [], hide) for inner in value]
     if value is None or isinstance(value, bool | str):
         return value
     for rule in rules:

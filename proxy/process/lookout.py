@@ -48,6 +48,15 @@ def needs_lookout(config: Config) -> bool:
     )
 
 
+def watched(config: Config) -> dict[str, object]:
+    """All that a lookout goes by: where two configurations agree in this, it need not know which it has."""
+    return {
+        name: (pool.health_check, [(endpoint.address, endpoint.resolve) for endpoint in pool.endpoints])
+        for name, pool in config.pools.items()
+        if pool.health_check is not None or any(endpoint.resolve for endpoint in pool.endpoints)
+    }
+
+
 def run_lookout(config: Config, channel: Channel, new_loop: LoopFactory, known: news.News) -> int:
     """The whole life of a lookout; returns its exit status. `known` is what an earlier one has told."""
     lookout = Lookout(channel)

@@ -26,6 +26,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import Any
+
+from proxy.config.schema import Config
 
 HEALTH = "health"
 ADDRESSES = "addresses"
@@ -81,6 +84,20 @@ class News:
         self._last[word, about] = text
         return about
 
+    def kept(self, old: Config, new: Config) -> News:
+        """What still holds when another configuration is in force.
+
+        The operator's word on an endpoint holds for as long as the file has not come to say the same.
+        """
+        kept = News()
+        kept._last = {(word, about): text for (word, about), text in self._last.items()
+                      if _holds(word, json.loads(text), old, new)}
+        return kept
+
+    def orders(self) -> list[tuple[str, str]]:
+        """(word, text) of what the operator wants."""
+        return [(word, text) for word, text in self if word not in (HEALTH, ADDRESSES)]
+
     def __iter__(self) -> Iterator[tuple[str, str]]:
         """(word, text) of all of them."""
         return ((word, text) for (word, _), text in self._last.items())
@@ -105,3 +122,26 @@ class News:
             if word == ADDRESSES:
                 told = json.loads(text)
                 yield told["pool"], told["endpoint"], told["addresses"]
+
+
+def _holds(word: str, told: dict[str, Any], old: Config, new: Config) -> bool:
+    pool, name = new.pools.get(told["pool"]), told["endpoint"]
+    if pool is None:
+        return False
+    there = {str(endpoint.address): endpoint for endpoint in pool.endpoints}
+    if word == ENDPOINT:
+        return (name in there) is not told["there"]  # else the file says so by now
+    if word == PAUSE:
+        return True
+    before = old.pools.get(told["pool"])
+    known = {str(one.address): one.weight for one in before.endpoints} if before is not None else {}
+    if name not in there:
+        return name not in known and word != ADDRESSES  # one that the operator has added
+    match word:
+        case "health":
+            return pool.health_check is not None
+        case "addresses":
+            return there[name].resolve
+        case "weight":
+            return known.get(name) == there[name].weight
+    return True

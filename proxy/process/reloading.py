@@ -1,13 +1,13 @@
 """A reload, as a worker has it.
 
-supervisor -> worker   listen    {"generation": 2, "listener": 0}, with a socket of a new listener, by its
+supervisor -> worker   listen    {"attempt": 2, "listener": 0}, with a socket of a new listener, by its
                                  place in the configuration that comes with the next `prepare`
-                       prepare   {"generation": 2}, with a parcel (see `runtime.parcel`): build, change nothing
-                       commit    {"generation": 2, "known": [[word, text], ...]}: change over; what is
+                       prepare   {"attempt": 2}, with a parcel (see `runtime.parcel`): build, change nothing
+                       commit    {"attempt": 2, "known": [[word, text], ...]}: change over; what is
                                  known of endpoints that this worker has not heard of
                        forget    it does not come to that
-worker -> supervisor   prepared  {"generation": 2, "problem": "why not, or nothing"}
-                       committed {"generation": 2, "seconds": 0.002}: for so long clients had to wait
+worker -> supervisor   prepared  {"attempt": 2, "problem": "why not, or nothing"}
+                       committed {"attempt": 2, "seconds": 0.002}: for so long clients had to wait
 
 The rule of this room: between two `prepare` nothing is half done: either the new configuration serves, or
 the old one as if nothing had been asked.
@@ -36,7 +36,7 @@ LOG = logging.getLogger("proxy.worker")
 
 LISTEN, PREPARE, COMMIT, FORGET = "listen", "prepare", "commit", "forget"
 PREPARED, COMMITTED = "prepared", "committed"
-NOTHING = 0  # no generation
+NOTHING = 0  # is attempted
 
 
 class Changing(Protocol):
@@ -61,11 +61,11 @@ class Reloading:
         self._sockets.append((json.loads(text)["listener"], socket.socket(fileno=self._channel.take())))
 
     def want(self, text: str) -> int:
-        """Another configuration is to be prepared; returns its generation."""
-        self._wanted = json.loads(text)["generation"]
+        """Another configuration is to be prepared; returns which attempt it is."""
+        self._wanted = json.loads(text)["attempt"]
         return self._wanted
 
-    async def prepare(self, plane: Changing, generation: int, parcel: int) -> None:
+    async def prepare(self, plane: Changing, attempt: int, parcel: int) -> None:
         """Build it all and say how that went; the parcel is closed."""
         problem = ""
         async with self._busy:  # one that was given up may not be through
@@ -77,10 +77,10 @@ class Reloading:
                 problem = logs.escape(str(error) or type(error).__name__)
             finally:
                 os.close(parcel)
-            if self._wanted != generation:
+            if self._wanted != attempt:
                 plane.forget()
-        said = json.dumps({"generation": generation, "problem": problem})
-        self._channel.send(PREPARED, said, str(generation))
+        said = json.dumps({"attempt": attempt, "problem": problem})
+        self._channel.send(PREPARED, said, str(attempt))
 
     def commit(self, plane: Changing, asked: dict[str, Any], *, listening: bool) -> Config | None:
         """Change over; the configuration that serves now, or None where it is not the one that is meant.
@@ -88,7 +88,7 @@ class Reloading:
         Args:
             listening: whether this worker still takes new connections.
         """
-        if self._wanted != asked["generation"] or self._config is None:
+        if self._wanted != asked["attempt"] or self._config is None:
             return None
         if not listening:
             self._close_sockets()
@@ -98,7 +98,7 @@ class Reloading:
                      [(word, text) for word, text in asked["known"]])
         self._sockets.clear()
         seconds = monotonic() - began
-        self._channel.send(COMMITTED, json.dumps({"generation": self._wanted, "seconds": seconds}))
+        self._channel.send(COMMITTED, json.dumps({"attempt": self._wanted, "seconds": seconds}))
         self._wanted = NOTHING
         return self._config
 

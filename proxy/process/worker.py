@@ -166,10 +166,10 @@ class Worker:
             case _ if word in news.FOR_WORKERS and self._plane is not None:
                 self._plane.told(word, text)
 
-    async def _prepare(self, generation: int, parcel: int) -> None:
+    async def _prepare(self, attempt: int, parcel: int) -> None:
         await self._serves.wait()
         if self._plane is not None:
-            await self._reloading.prepare(self._plane, generation, parcel)
+            await self._reloading.prepare(self._plane, attempt, parcel)
 
     def _commit(self, plane: Plane, text: str) -> None:
         listening = not self._told_to_drain.is_set()

@@ -11,6 +11,7 @@ import sys
 
 from proxy.config.load import load
 from proxy.process.supervisor import supervise
+from proxy.tasks import spawn
 
 
 class FakePlane:
@@ -21,6 +22,7 @@ class FakePlane:
         self.idle.set()
         self.reopened = 0
         self.news = []
+        self.route = config.routes[0].name
         self.answers = {"pid": lambda args: [os.getpid(), args]}
 
     async def start(self, sockets):
@@ -40,6 +42,8 @@ class FakePlane:
             self.held -= 1
             if not self.held:
                 self.idle.set()
+        if line == b"route\n":
+            writer.write(b"%s\n" % self.route.encode())
         if line == b"news\n":
             writer.write(b"%s\n" % json.dumps(self.news).encode())
         writer.write(b"%d %d\n" % (os.getpid(), self.reopened))
@@ -53,6 +57,27 @@ class FakePlane:
             await asyncio.wait_for(self.idle.wait(), seconds)
         except TimeoutError:
             pass
+
+    async def prepare(self, config):
+        self.prepared = config.routes[0].name
+        if self.prepared == "unbuildable":
+            raise ValueError("it cannot be built here")
+        if self.prepared == "deadly":
+            os._exit(9)
+        if self.prepared == "endless":
+            await asyncio.Event().wait()
+
+    def forget(self):
+        self.prepared = None
+
+    def commit(self, sockets, known):
+        self.route, self.known = self.prepared, known
+        for _, sock in sockets:
+            serve = asyncio.start_unix_server if sock.family == socket.AF_UNIX else asyncio.start_server
+            spawn(asyncio.get_running_loop(), self.serve(serve(self.answer, sock=sock)))
+
+    async def serve(self, starting):
+        self.servers.append(await starting)
 
     def told(self, word, text):
         self.news.append([word, json.loads(text)])
