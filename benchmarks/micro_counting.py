@@ -16,13 +16,13 @@ TIMES = 20_000
 
 
 class Exchange:
-    __slots__ = ("received", "route", "sent", "started", "status")
+    __slots__ = ("received", "route", "sent", "started", "status", "uncoded")
 
     def __init__(self):
         self.route = "shop"
         self.status = 200
         self.sent = 1024
-        self.received = 0
+        self.received = self.uncoded = 0
         self.started = monotonic() - 0.003
 
 

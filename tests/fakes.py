@@ -122,7 +122,7 @@ class FakeExchange(Exchange):
         self.status = 0
         self.responder = None
         self.route = self.pool = self.endpoint = ""
-        self.attempts = 0
+        self.attempts = self.uncoded = 0
         self.trail = None
         self.timings = None
 

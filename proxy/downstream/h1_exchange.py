@@ -61,7 +61,7 @@ class H1Exchange(BodyHalf):
         self.request_id = block.request_id
         self.started = monotonic()
         self.status = 0
-        self.sent = self.received = 0
+        self.sent = self.received = self.uncoded = 0
         self.attempts = 0
         self.route = self.pool = self.endpoint = self.why = ""
         self.responder: Responder | None = None

@@ -88,6 +88,7 @@ class Exchange(ABC):
         "target",       # Target
         "timings",      # list[float] | None: when it was sent, when the response head came; None: not logged
         "trail",        # list | None: (endpoint, what went wrong, monotonic time) of attempts before the last
+        "uncoded",      # int: octets of the response's body before a coding of ours; 0: it has none
         "upgrade_offer",  # bytes: protocols that the client would switch to; empty for none
         "version",      # int: 10 or 11 for HTTP/1
         "why",          # str: why the proxy itself answers so, for the operator; empty where an endpoint did
@@ -115,6 +116,7 @@ class Exchange(ABC):
     upgrade_offer: bytes
     sent: int
     received: int
+    uncoded: int
     version: int
     why: str
 

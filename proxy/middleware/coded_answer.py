@@ -52,6 +52,7 @@ class CodedAnswer:
         """Send the head, with what there is of the body."""
         exchange = self._exchange
         exchange.responder = self
+        exchange.uncoded = len(data)
         self._waiting = data
         first = self._code()
         exchange.start(head, first, stream=self._live)
@@ -72,6 +73,7 @@ class CodedAnswer:
         raise AssertionError("the answer has begun")
 
     def write(self, exchange: Exchange, data: bytes) -> None:
+        exchange.uncoded += len(data)
         self._waiting = self._waiting[self._at:] + data
         self._at = 0
         if not (self._due or self._paused):

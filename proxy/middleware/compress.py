@@ -59,6 +59,7 @@ class Compress:
             CodedAnswer(exchange, making, live=False).begin_whole(coded(head, coding, None), body)
         else:
             small = encode(coding, body, self._levels[coding])
+            exchange.uncoded = len(body)
             exchange.respond(coded(head, coding, len(small)), small)
 
     def start(self, exchange: Exchange, head: ResponseHead, data: bytes, *, stream: bool) -> None:

@@ -13,7 +13,7 @@ from proxy.observe.board import Kind
 # By status // 100; the first is for exchanges that ended without an answer.
 CLASSES: Final = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 
-# How an endpoint stands (the words are `upstream.standing`'s), by the number in its column; 0: not in the pool.
+# How an endpoint stands, in the words of `upstream.standing`, by the number in its column; 0: it has none.
 STANDINGS: Final = (
     "", "up", "full", "warming", "trial", "unreachable", "ejected", "down", "draining", "disabled")
 

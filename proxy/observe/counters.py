@@ -25,6 +25,7 @@ TUNNEL: Final = 1  # the class of a 101: how long it lasted is no latency
 SENT: Final = ROUTE.at["sent"] - ROUTE.counted
 RECEIVED: Final = ROUTE.at["received"] - ROUTE.counted
 KEPT: Final = ROUTE.at["kept"] - ROUTE.counted
+SAVED: Final = ROUTE.at["saved"] - ROUTE.counted
 SECONDS: Final = ROUTE.at["seconds"] - ROUTE.counted
 HEAD: Final = ENDPOINT.at["head"] - ENDPOINT.counted
 
@@ -194,7 +195,7 @@ class Counters:
         for name, route in self._routes.items():
             route.gauge("shown", int(not name or name in routes))
         shown = set(pools)
-        for name, tally in self._pools.items():
+        for name, tally in {**self._pools, **{name: self.pool(name) for name in shown}}.items():
             tally.gauge("shown", int(name in shown))
 
     def _lead(self, name: str, pool: str) -> None:
@@ -218,6 +219,8 @@ class Counters:
             cells[SENT] += exchange.sent
         if exchange.received:
             cells[RECEIVED] += exchange.received
+        if exchange.uncoded > exchange.sent:
+            cells[SAVED] += exchange.uncoded - exchange.sent
         if kind != TUNNEL:
             seconds = now - exchange.started
             cells[SECONDS + bisect(BOUNDS, seconds)] += 1

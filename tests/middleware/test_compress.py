@@ -15,6 +15,7 @@ from proxy.config.compress_schema import CompressConfig
 from proxy.http.prepared import Form, Kept, ResponseHead
 from proxy.middleware import coded_answer
 from proxy.middleware.compress import WHOLE, Compress
+from proxy.observe.counters import SAVED
 from tests.downstream.stage import Producer, Stage
 from tests.fakes import FakeClock
 
@@ -511,3 +512,11 @@ def test_calls_out_of_order_are_defects(client):
         exchange.filter.respond(exchange, ResponseHead.make(200, (), 0), b"")
     with pytest.raises(AssertionError):
         exchange.filter.start(exchange, ResponseHead.make(200, (), 0), b"", stream=False)
+
+
+@pytest.mark.parametrize("size", [2_000, 400_000])
+def test_what_is_spared_is_counted(client, size):
+    asker = client(whole(JSON, body=b"a" * size))
+    answer = asker.ask(b"gzip")
+    cells = asker.stage.runtime.counters.route("").cells
+    assert cells[SAVED] == size - len(answer.body)

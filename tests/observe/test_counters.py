@@ -8,11 +8,12 @@ from proxy.observe.counters import Counters
 class Ended:
     """An exchange, as far as it is counted."""
 
-    def __init__(self, route="shop", status=200, sent=10, received=0, seconds=0.003):
+    def __init__(self, route="shop", status=200, sent=10, received=0, seconds=0.003, uncoded=0):
         self.route = route
         self.status = status
         self.sent = sent
         self.received = received
+        self.uncoded = uncoded
         self.started = 100.0 - seconds
 
 
@@ -41,6 +42,12 @@ def test_an_exchange_counts_for_its_route(counters):
     *buckets, total = times["seconds"]
     assert [BOUNDS[at] for at in range(len(BOUNDS)) if buckets[at]] == [0.005]
     assert (buckets[-1], sum(buckets), total) == (1, 2, 40_003_000)
+
+
+def test_what_compression_spares(counters):
+    counters.ended(Ended(sent=10, uncoded=100), 100.0)
+    counters.ended(Ended(sent=10, uncoded=4), 100.0)
+    assert shown(counters, ROUTE, "shop", "")[0]["saved"] == 90
 
 
 @pytest.mark.parametrize("seconds, bucket", [(0.0, 0), (0.0004, 0), (0.0011, 2), (1.5, 11), (3600.0, -1)])
