@@ -68,6 +68,14 @@ async def requests(call: Call) -> Any:
     return await call.view.requests()
 
 
+async def explain(call: Call) -> Any:
+    name = call.path["request"]
+    if (story := await call.view.explained(name)) is None:
+        raise Problem(404, f"no request {name!r} is kept; there are the last ones, and those that failed or "
+                      "were slow: /api/requests")
+    return story
+
+
 async def log_levels(call: Call) -> Any:
     replies = await call.view.asker.ask("all", "level")
     return {"levels": replies.values}

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from proxy.observe.events import KINDS, MOST
 from proxy.upstream.standing import STATES
@@ -20,6 +21,15 @@ def one_of(names: Iterable[str]) -> Any:
     return Field(pattern=f"^({'|'.join(names)})$", json_schema_extra={"enum": list(names)})
 
 
+def _whole(value: object) -> object:
+    """JSON has one kind of numbers: 2.0 is 2. No text and no truth is one."""
+    if isinstance(value, bool | str):
+        raise PydanticCustomError("whole", "Input should be a whole number")
+    return value
+
+
+Share = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_whole)]
+Limit = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_whole)]
 State = Annotated[str, one_of(STATES)]
 Kind = Annotated[str, one_of(KINDS)]
 Level = Literal["debug", "info", "warning", "error"]
@@ -48,15 +58,15 @@ class Nothing(Taken):
 class Weight(Taken):
     """A share of the traffic, relative to the others'."""
 
-    weight: Annotated[int, Field(strict=True, ge=1, le=1000)]
+    weight: Share
 
 
 class NewEndpoint(Taken):
     """An endpoint to add."""
 
     address: AddressText = Field(description="host:port, [::1]:port or unix:/path.")
-    weight: Annotated[int, Field(strict=True, ge=1, le=1000)] = 1
-    max_connections: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = None
+    weight: Share = 1
+    max_connections: Limit | None = None
     backup: Annotated[bool, Field(strict=True)] = False
 
 
@@ -92,6 +102,7 @@ class ProblemDetails(Given):
     title: str
     status: int
     detail: str
+    problems: list[str] = Field(description="Each by itself, where there are several.")
 
 
 class Process(Given):
@@ -104,6 +115,17 @@ class Process(Given):
     deaths: int = Field(description="In a row, of those that had its place.")
 
 
+class Reloaded(Given):
+    """What came of a reload."""
+
+    generation: int = Field(description="Of the configuration that serves now.")
+    problems: list[str] = Field(description="Why it is the old one.")
+    warnings: list[str] = Field(description="What is allowed, but hardly meant.")
+    changes: list[str] = Field(description="What differs from before.")
+    seconds: float = Field(description="How long it took.")
+    pause: float = Field(description="The longest that a worker let its clients wait, in seconds.")
+
+
 class Status(Given):
     """The proxy as a whole."""
 
@@ -111,6 +133,7 @@ class Status(Given):
     version: str
     state: Literal["starting", "running", "stopping"]
     generation: int = Field(description="Of the configuration: 1, and one more with each reload.")
+    reload: Reloaded | None = Field(description="What came of the last reload.")
     started: float = Field(description="Seconds since 1970.")
     uptime: float = Field(description="Seconds.")
     listeners: list[str]
@@ -224,6 +247,15 @@ class Levels(Given):
     """What is logged, by process."""
 
     levels: dict[str, Level]
+
+
+class Story(Given):
+    """Everything about one request, secrets excepted."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    summary: dict[str, Any]
 
 
 class Effective(Given):

@@ -71,8 +71,7 @@ def _operation(operation: Operation) -> Json:
         "responses": {"200": _answer(operation), **_problems(operation)},
     }
     if operation.body is not None:
-        needed = any(field.is_required() for field in operation.body.model_fields.values())
-        told["requestBody"] = {"required": needed, "content": {MEDIA_TYPE: {"schema": _ref(operation.body)}}}
+        told["requestBody"] = {"required": True, "content": {MEDIA_TYPE: {"schema": _ref(operation.body)}}}
     return told
 
 

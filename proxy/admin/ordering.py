@@ -6,12 +6,14 @@ answered with how things stand then, as the workers tell it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from proxy.admin.looking import find_endpoint, find_pool, log_levels
 from proxy.admin.problems import Problem
 from proxy.admin.table import Call
 from proxy.config.address import Address
+
+LONGEST_RELOAD: Final = 150.0  # seconds; more than all its stages may take together
 
 
 async def drain(call: Call) -> Any:
@@ -96,6 +98,14 @@ async def _pause(call: Call, *, paused: bool) -> Any:
     if pool["paused"] is not paused:
         await call.view.one("supervisor", "pause", {"pool": pool["name"], "paused": paused})
     return await find_pool(call)
+
+
+async def reload(call: Call) -> Any:
+    """Take the configuration's file up anew."""
+    outcome = await call.view.one("supervisor", "reload", seconds=LONGEST_RELOAD)
+    if problems := outcome["problems"]:
+        raise Problem(409, f"what ran before goes on: {problems[0]}", problems=problems)
+    return outcome
 
 
 async def set_log_level(call: Call) -> Any:

@@ -5,7 +5,7 @@ The rule of this room: `detail` says what to do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 from aiohttp import web
@@ -20,16 +20,20 @@ class Problem(Exception):
         status: from 400 on.
         detail: a sentence that tells what to do about it.
         headers: further ones of the answer.
+        problems: where there are several.
     """
 
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None,
+                 problems: Sequence[str] = ()) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = headers or {}
+        self.problems = list(problems)
 
     def answer(self) -> web.Response:
-        told = {"title": HTTPStatus(self.status).phrase, "status": self.status, "detail": self.detail}
+        told = {"title": HTTPStatus(self.status).phrase, "status": self.status, "detail": self.detail,
+                "problems": self.problems}
         return web.json_response(told, status=self.status, headers=self.headers, content_type=MEDIA_TYPE)
 
 

@@ -35,7 +35,8 @@ class Replies(Protocol):
 class Asks(Protocol):
     """What asks the other processes; see `proxy.process.asking.Asker`."""
 
-    async def ask(self, of: str, what: str, args: dict[str, Any] | None = None) -> Replies:
+    async def ask(self, of: str, what: str, args: dict[str, Any] | None = None, *,
+                  seconds: float = 2.0) -> Replies:
         """Ask `workers`, `lookout`, `supervisor` or `all`."""
 
 
@@ -84,17 +85,27 @@ class View:
         finally:
             self._readers.discard(queue)
 
-    async def one(self, of: str, what: str, args: dict[str, Any] | None = None) -> Any:
+    async def one(self, of: str, what: str, args: dict[str, Any] | None = None, *,
+                  seconds: float = 2.0) -> Any:
         """What one process answers.
 
         Raises:
             Problem: it does not.
         """
-        replies = await self.asker.ask(of, what, args)
+        replies = await self.asker.ask(of, what, args, seconds=seconds)
         for value in replies.values.values():
             return value
         why = "; ".join(replies.errors.values()) or f"there is no {of} now"
         raise Problem(503, f"the {of} does not answer: {why}; try again")
+
+    async def explained(self, name: str) -> Told | None:
+        """All that is known of the request of that id; None where no worker keeps it.
+
+        Raises:
+            Problem: no worker answers.
+        """
+        found = await self._workers("explain", {"id": name})
+        return next((story for story in found.values() if story is not None), None)
 
     async def pools(self) -> list[Told]:
         """All pools as they are now.
@@ -116,8 +127,8 @@ class View:
         """
         return newest(await self._workers("requests"))
 
-    async def _workers(self, what: str) -> dict[str, Any]:
-        replies = await self.asker.ask("workers", what)
+    async def _workers(self, what: str, args: dict[str, Any] | None = None) -> dict[str, Any]:
+        replies = await self.asker.ask("workers", what, args)
         if not replies.values:
             why = "; ".join(f"{name}: {error}" for name, error in replies.errors.items())
             raise Problem(503, f"no worker answers ({why or 'there is none yet'}); try again")
@@ -146,6 +157,8 @@ def problems_of(status: Told, pools: list[Told]) -> Iterator[str]:
     """What is not as it should be; what the operator ordered is."""
     if status["state"] != "running":
         yield f"the proxy is {status['state']}"
+    if status["reload"] is not None and status["reload"]["problems"]:
+        yield f"the last reload was refused: {'; '.join(status['reload']['problems'])}"
     for process in status["processes"]:
         if process["state"] != "ready":
             yield f"{process['name']} is {process['state']}"

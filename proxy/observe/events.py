@@ -42,7 +42,8 @@ KINDS: Final = {
     "lost": "a process died; another takes its place",
     "draining": "a worker was asked to end; another takes its place",
     "stopping": "the proxy was asked to stop",
-    "reload": "a configuration was put in place, or refused",
+    "reloaded": "another configuration is in force",
+    "not_reloaded": "it has mistakes; what ran before goes on",
     "level": "the operator changes what is logged",
 }
 

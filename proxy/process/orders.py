@@ -18,6 +18,7 @@ from proxy.observe.events import Record, event
 from proxy.process import news
 from proxy.process.asking import Answers
 from proxy.process.crew import Slot
+from proxy.runtime.answers import log_level
 
 LOG = logging.getLogger("proxy.orders")
 
@@ -43,7 +44,7 @@ class Orders:
 
     def answers(self) -> Answers:
         return {"order": self._order, "weight": self._weight, "pause": self._pause,
-                "add": self._add, "remove": self._remove}
+                "level": self._level, "add": self._add, "remove": self._remove}
 
     def _order(self, args: Values) -> None:
         pool, endpoint, wanted = args["pool"], args["endpoint"], args["order"]
@@ -72,6 +73,13 @@ class Orders:
         pool, address = args["pool"], args["endpoint"]
         self._pass_on(news.ENDPOINT, news.endpoint(pool, address, there=False))
         self._say("removed", "removed by the operator", pool, address)
+
+    def _level(self, args: Values) -> str:
+        level = log_level(args)
+        if "level" in args:
+            LOG.warning("the log's level is %s from now on", level)
+            self._note(event("level", f"level {level} by the operator"))
+        return level
 
     def _say(self, kind: str, text: str, pool: str, endpoint: str | None = None, **figures: float) -> None:
         LOG.warning("%s: %s", f"{pool} {endpoint}" if endpoint else pool, text)

@@ -42,7 +42,6 @@ from proxy.process.reload import Reloads
 from proxy.process.shifts import DRAIN_GRACE
 from proxy.process.sockets import CannotListen, ListeningSockets
 from proxy.process.worker import Plane, choose_loop, run_worker
-from proxy.runtime.answers import log_level
 
 LOG = logging.getLogger("proxy.supervisor")
 
@@ -106,7 +105,7 @@ class Supervisor:
         self.reloads = Reloads(self)
         self._overview = Overview()
         self.answers: dict[str, Callable[[dict[str, Any]], Any]] = {  # to what the desk may ask
-            "status": self._status, "level": log_level, "config": lambda _: effective(self.config),
+            "status": self._status, "config": lambda _: effective(self.config),
             "reload": self.reloads.ask_from_desk,
             **Orders(self._pass_on, self.note, self._is_checked).answers()}
         self._relay = asking.Relay(self.desk, self.answers, self._who_answers)
@@ -204,6 +203,7 @@ class Supervisor:
                 child.ready_at = self.loop.time()
                 self._ever_served = True
                 self.census.serving(sum(slot.serves() for slot in self.slots))
+                self.note(event("ready", f"{child.name} ({child.pid}) serves"))
                 self._announce()
             case "known":
                 child.ready_at = self.loop.time()

@@ -22,7 +22,7 @@ class Asker:
     def __init__(self):
         self.told = []
 
-    async def ask(self, of, what, args=None):
+    async def ask(self, of, what, args=None, *, seconds=2.0):
         self.told.append((of, what, args))
         values = {"worker 0": [POOL], "worker 1": [POOL]} if what == "pools" else {"supervisor": None}
         return SimpleNamespace(values=values, errors={})

@@ -8,14 +8,14 @@ from proxy.admin.view import View, problems_of
 from proxy.observe.events import EventLog, event
 from tests.admin.test_merge import endpoint, pool
 
-STATUS = {"state": "running", "processes": [{"name": "worker 0", "state": "ready"}]}
+STATUS = {"state": "running", "reload": None, "processes": [{"name": "worker 0", "state": "ready"}]}
 
 
 class Asker:
     def __init__(self, **values):
         self.values = values
 
-    async def ask(self, of, what, args=None):
+    async def ask(self, of, what, args=None, *, seconds=2.0):
         return SimpleNamespace(values=self.values.get(what, {}), errors={"worker 0": "no answer within 2 s"})
 
 
@@ -58,6 +58,8 @@ async def test_who_reads_too_slowly_is_left(monkeypatch):
     (STATUS, [], []),
     ({**STATUS, "state": "stopping"}, [], ["the proxy is stopping"]),
     ({**STATUS, "processes": [{"name": "lookout", "state": "missing"}]}, [], ["lookout is missing"]),
+    ({**STATUS, "reload": {"problems": ["a.yaml:1:1: no"]}}, [],
+     ["the last reload was refused: a.yaml:1:1: no"]),
     (STATUS, [{**pool(endpoint(state="draining"), endpoint("b:1")), "available": 1}], []),
     (STATUS, [{**pool(endpoint(state="disabled")), "available": 0}],
      ["pool web: a:1 is disabled, and no other works"]),
