@@ -16,7 +16,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # From the top down; a room may import from its own line and from those below it.
 LAYERS = (
-    {"__main__", "cli", "process", "demo"},
+    {"__main__", "cli", "process", "demo", "testing"},
     {"simulation", "explain"},
     {"runtime", "admin"},
     {"handlers", "middleware", "routing", "probing"},

@@ -123,7 +123,8 @@ def _static(handler: Account) -> str:
 
 def _pool(account: Account) -> Iterator[Line]:
     pool = account["pool"]
-    yield "", f"{INDENT}{pool['name']}, strategy {pool['strategy']}"
+    now = ", as things are now" if pool.get("now") else ""
+    yield "", f"{INDENT}{pool['name']}, strategy {pool['strategy']}{now}"
     rows = [("", "endpoint", "state", "weight", "priority", "in flight", "score", "")]
     rows += [
         (">" if one["name"] == pool.get("chosen") else "", one["name"], one["state"], str(one["weight"]),
@@ -180,8 +181,40 @@ def _changes(told: Account) -> Iterator[Line]:
         yield "bad", f"{INDENT}- {name}: {value}   ({why})"
 
 
+def _attempts(account: Account) -> Iterator[Line]:
+    width = max(len(one["endpoint"]) for one in account["attempts"])
+    for number, one in enumerate(account["attempts"], 1):
+        last = number == len(account["attempts"])
+        yield ("" if last else "bad"), (
+            f"{INDENT}{number}. {one['endpoint']:{width}}  {one['outcome']}   (after {one['after']:g} ms)")
+
+
+def _phases(account: Account) -> Iterator[Line]:
+    for name, milliseconds in account["phases"].items():
+        yield "", f"{INDENT}{milliseconds:10.3f} ms  {_PHASES[name]}"
+
+
+_PHASES = {
+    "queued": "until it was sent to who answered: its body, a place, a connection, attempts that failed",
+    "head": "until the head of the answer",
+    "body": "until its last octet was passed on",
+    "lost": "until it was given up",
+    "total": "in all",
+}
+
+
+def _past_answer(account: Account) -> Iterator[Line]:
+    answer = account["answer"]
+    why = f": {answer['why']}" if answer["why"] else ""
+    style = "bad" if answer["status"] >= 400 else "good"
+    yield style, f"{INDENT}{answer['status']}, {answer['octets']} octets{why}"
+
+
 def _answer(account: Account) -> Iterator[Line]:
     answer = account["answer"]
+    if "line" not in answer:
+        yield from _past_answer(account)
+        return
     style = "bad" if answer["status"] >= 400 else "good"
     why = f": {answer['why']}" if answer["why"] else ""
     yield style, f"{INDENT}{answer['line']}{why}"
@@ -203,7 +236,9 @@ _PARTS = (
     ("readings", "Other readings of the path", _readings),
     ("handler", "Handler", _handler),
     ("pool", "Endpoints", _pool),
+    ("attempts", "Attempts", _attempts),
     ("to_endpoint", "What the application gets", _to_endpoint),
     ("to_client", "What the client gets of an answer of the application (a sample)", _to_client),
     ("answer", "Answer", _answer),
+    ("phases", "Time", _phases),
 )

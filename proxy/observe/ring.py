@@ -161,13 +161,16 @@ def fields_told(past: Past, redaction: Redaction) -> list[list[str]]:
 
 
 def phases(past: Past) -> dict[str, float]:
-    """Milliseconds: until it was sent to who answered, until the answer's head, until its end, and in all."""
+    """Milliseconds: until it was sent to who answered, until the answer's head, until its end, and in all.
+
+    In the place of the two in the middle `lost`, where no head came.
+    """
     told: dict[str, float] = {}
     at = past.started
     for name, moment in zip(("queued", "head"), past.timings or (), strict=False):
         told[name] = round((moment - at) * 1000, 3)
         at = moment
     if told:
-        told["body"] = round((past.ended - at) * 1000, 3)
+        told["body" if "head" in told else "lost"] = round((past.ended - at) * 1000, 3)
     told["total"] = round((past.ended - past.started) * 1000, 3)
     return told

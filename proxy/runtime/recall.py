@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from proxy.config.log_schema import SECRET_HEADERS, SECRET_QUERY
 from proxy.observe.redact import Redaction
 from proxy.observe.ring import LONGEST, Past, Ring, fields_told, phases, summary
+from proxy.runtime.answers import strategy_name
 from proxy.upstream.consider import choice, consider
 
 if TYPE_CHECKING:
@@ -81,9 +82,11 @@ def _add_pool(told: Told, past: Past, runtime: Runtime) -> None:
     if pool is None:
         return
     considered = consider(pool, cast("Exchange", past))
-    told["pool"] = {"name": pool.name, "endpoints": considered, "chosen": past.endpoint or None, "now": True}
+    told["pool"] = {"name": pool.name, "strategy": strategy_name(pool.strategy), "endpoints": considered,
+                    "chosen": past.endpoint or None, "now": True}
     if past.endpoint:
-        told["pool"]["choice"] = choice(pool, cast("Exchange", past), past.endpoint, considered)
+        why = choice(pool, cast("Exchange", past), past.endpoint, considered).partition(": ")[2]
+        told["pool"]["choice"] = f"{past.endpoint} was the last that was asked; of the next one like it holds: {why}"
 
 
 def _attempts(past: Past) -> list[Told]:
@@ -91,7 +94,8 @@ def _attempts(past: Past) -> list[Told]:
     told = [{"endpoint": endpoint, "outcome": why, "after": round((moment - past.started) * 1000, 3)}
             for endpoint, why, moment in past.trail or ()]
     if past.endpoint and (not told or past.attempts > len(told)):
-        outcome = past.why or ("the client went away" if past.status == 499 else f"HTTP {past.status}")
+        outcome = past.why.removeprefix(f"{past.endpoint}: ") or (
+            "the client went away" if past.status == 499 else f"HTTP {past.status}")
         told.append({"endpoint": past.endpoint, "outcome": outcome, "after": phases(past).get("total", 0.0)})
     return told
 
