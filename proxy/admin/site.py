@@ -10,7 +10,7 @@ from typing import Self
 
 from aiohttp import web
 
-from proxy.admin import dashboard
+from proxy.admin import dashboard, metrics
 from proxy.admin.guard import Guard, add_headers
 from proxy.admin.history import History
 from proxy.admin.openapi import document
@@ -45,14 +45,15 @@ class Site:
                  sockets: Sequence[socket.socket], board: Board | None = None) -> None:
         self._admin = admin
         self._sockets = sockets
+        self._board = board
         self.view = View(asker, events, None if board is None else History(board))
         self._runner: web.AppRunner | None = None
         self._keeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         # No access log: what changes something is an event.
-        self._runner = web.AppRunner(
-            make_app(self._admin, self.view), access_log=None, handle_signals=False, shutdown_timeout=GRACE)
+        app = make_app(self._admin, self.view, self._board)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=GRACE)
         await self._runner.setup()
         for sock in self._sockets:
             await web.SockSite(self._runner, sock).start()
@@ -71,7 +72,7 @@ class Site:
         await asyncio.get_running_loop().create_future()
 
 
-def make_app(admin: AdminConfig, view: View) -> web.Application:
+def make_app(admin: AdminConfig, view: View, board: Board | None = None) -> web.Application:
     app = web.Application(middlewares=[Guard(admin).middleware], client_max_size=LONGEST_BODY)
     app.on_response_prepare.append(add_headers)
     app[VIEW] = view
@@ -82,6 +83,8 @@ def make_app(admin: AdminConfig, view: View) -> web.Application:
         else:
             app.router.add_route(operation.method, operation.path, operation.handle)
     app.router.add_routes(dashboard.routes())
+    if board is not None:
+        app.router.add_routes([metrics.route(board)])
     described = json.dumps(document(OPERATIONS))
 
     async def openapi(request: web.Request) -> web.Response:
