@@ -42,9 +42,22 @@ def load_config(arguments: argparse.Namespace) -> tuple[Config, str]:
     return config, file
 
 
+class Mistaken(SystemExit):
+    """What is wrong has been printed.
+
+    Attributes:
+        text: the same, for who does not see where it was printed to.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(2)
+        self.text = text
+
+
 def give_up(*mistakes: str) -> NoReturn:
-    print(*filter(None, mistakes), sep="\n", file=sys.stderr)
-    raise SystemExit(2) from None
+    text = "\n".join(filter(None, mistakes))
+    print(text, file=sys.stderr)
+    raise Mistaken(text) from None
 
 
 def find_file(given: str | None) -> str:

@@ -52,23 +52,30 @@ class Hotline:
 
     Args:
         answer: called with what is asked and whom to give the answer to, now or later.
+        fd: of a socket that listens already, if there is one.
     """
 
     def __init__(self, file: str, answer: Callable[[Values, Reply], None],
-                 loop: asyncio.AbstractEventLoop) -> None:
+                 loop: asyncio.AbstractEventLoop, fd: int = -1) -> None:
         self._answer = answer
         self._loop = loop
         self._calls: set[Call] = set()
-        self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=None if fd < 0 else fd)
         self._sock.setblocking(False)
+        self._sock.set_inheritable(False)
         try:
-            self._sock.bind(name_of(file))
+            if fd < 0:
+                self._sock.bind(name_of(file))
+                self._sock.listen(MOST_CALLS)
         except OSError:
             LOG.info("another proxy runs with %s: `reload` and `diff` reach that one", file)
             self._sock.close()
             return
-        self._sock.listen(MOST_CALLS)
         loop.add_reader(self._sock, self._ring)
+
+    def fileno(self) -> int:
+        """For who goes on with it; -1 if there is none."""
+        return self._sock.fileno()
 
     def _ring(self) -> None:
         try:

@@ -69,7 +69,7 @@ class Rebinding:
         for door in self.added:
             door.close()
         for door, sockets in self._more:
-            if door.file is None:
+            if not door.single:
                 for sock in sockets:
                     sock.close()
 
@@ -90,14 +90,14 @@ class Rebinding:
             door.close()  # the workers have their own, until nobody waits there any more
 
     def _resize(self, door: Door, sockets: list[socket.socket]) -> None:
-        for sock in sockets if door.file is None else ():
+        for sock in () if door.single else sockets:
             sock.listen(BACKLOG)
         door.sockets += sockets
         shed = door.sockets[self._count:]
-        if shed and door.file is None:
+        if shed and not door.single:
             steer(door.sockets[0], self._count)
             self._sockets.shed += shed
-        elif sockets and door.file is None:
+        elif sockets and not door.single:
             let_go(door.sockets[0])
         del door.sockets[self._count:]
 
@@ -111,7 +111,7 @@ def close_shed(sockets: ListeningSockets) -> None:
 
 def more_sockets(door: Door, count: int) -> list[socket.socket]:
     """So many that share a door's address, bound but not listening."""
-    if door.file is not None:
+    if door.single:
         return door.sockets[:1] * count
     made: list[socket.socket] = []
     try:

@@ -108,6 +108,9 @@ class Reloads:
         """For the status."""
         return {"generation": self.generation, "reload": None if self.last is None else self.last.told()}
 
+    def is_busy(self) -> bool:
+        return self._running is not None
+
     def go_on(self) -> None:
         """Begin one, if somebody waits for it and the start is over."""
         if self._running is None and self._asked and self._house.is_up():

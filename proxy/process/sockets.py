@@ -123,15 +123,18 @@ class Door:
     Args:
         listener: of the configuration; `localhost` may have two doors.
         sockets: one for each slot, all the same for a Unix socket.
-        file: of a Unix socket.
+        file: of a Unix socket that we have made.
+        single: whether all slots accept from one socket, as none can be added beside it.
     """
 
-    __slots__ = ("file", "listener", "sockets", "url")
+    __slots__ = ("file", "listener", "single", "sockets", "url")
 
-    def __init__(self, listener: Listener, sockets: list[socket.socket], file: SocketFile | None) -> None:
+    def __init__(self, listener: Listener, sockets: list[socket.socket], file: SocketFile | None, *,
+                 single: bool = False) -> None:
         self.listener = listener
         self.sockets = sockets
         self.file = file
+        self.single = single or file is not None
         self.url = url(sockets[0])
 
     def close(self) -> None:
@@ -142,10 +145,15 @@ class Door:
 
 
 class SocketFile:
-    """The file of a unix socket, known again by its inode: another program may have put its own there."""
+    """The file of a unix socket, known again by its inode: another program may have put its own there.
 
-    def __init__(self, path: str) -> None:
+    Attributes:
+        held: somebody else still needs it, and removes it.
+    """
+
+    def __init__(self, path: str, *, held: bool = False) -> None:
         self._path = path
+        self.held = held
         self._identity = self._look()
 
     def _look(self) -> tuple[int, int] | None:
@@ -156,7 +164,7 @@ class SocketFile:
         return found.st_dev, found.st_ino
 
     def remove(self) -> None:
-        if self._identity is not None and self._look() == self._identity:
+        if not self.held and self._identity is not None and self._look() == self._identity:
             os.unlink(self._path)
 
 

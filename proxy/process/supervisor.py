@@ -24,7 +24,7 @@ from typing import Any
 
 from proxy import descriptors
 from proxy.config.effective import effective
-from proxy.config.schema import Config, Listener
+from proxy.config.schema import Config
 from proxy.observe import logs
 from proxy.observe.board import Row
 from proxy.observe.events import EVENT, EventLog, Record, event
@@ -33,14 +33,17 @@ from proxy.process.census import Census
 from proxy.process.control import Channel
 from proxy.process.crew import Child, Slot
 from proxy.process.desk import run_desk
+from proxy.process.estate import Estate
 from proxy.process.fork import describe_end
 from proxy.process.hotline import Hotline
 from proxy.process.keeping import Keeper
 from proxy.process.lookout import needs_lookout, run_lookout
 from proxy.process.orders import Orders, Overview
+from proxy.process.pulse import Watch
 from proxy.process.reload import Reloads
-from proxy.process.shifts import DRAIN_GRACE
+from proxy.process.shifts import DRAIN_GRACE, dismiss
 from proxy.process.sockets import CannotListen, ListeningSockets
+from proxy.process.succession import Succession, doors_for
 from proxy.process.worker import Plane, choose_loop, run_worker
 
 LOG = logging.getLogger("proxy.supervisor")
@@ -54,12 +57,14 @@ class CannotStart(Exception):
     """Nothing serves; the message is for people."""
 
 
-def supervise(config: Config, plane_factory: PlaneFactory, file: str) -> int:
+def supervise(config: Config, plane_factory: PlaneFactory, file: str, estate: Estate | None = None) -> int:
     """Run until a signal says to stop; returns the exit status. `file` is named in messages."""
     try:
-        Supervisor(config, plane_factory, file).run()
+        Supervisor(config, plane_factory, file, estate).run()
     except (CannotListen, CannotStart) as error:
         say(str(error))
+        if estate is not None:
+            estate.tell(failed=str(error))
         return 1
     return 0
 
@@ -91,7 +96,8 @@ class Supervisor:
         CannotStart: the error log cannot be opened.
     """
 
-    def __init__(self, config: Config, plane_factory: PlaneFactory, file: str) -> None:
+    def __init__(self, config: Config, plane_factory: PlaneFactory, file: str,
+                 estate: Estate | None = None) -> None:
         self.config = config
         self.file = file
         self._plane_factory = plane_factory
@@ -99,6 +105,7 @@ class Supervisor:
         self.lookout = Slot("lookout") if needs_lookout(config) else None
         self.keeper = Keeper(self._told, self._gone)
         self.loop = self.keeper.loop
+        self._pulses = Watch(self.keeper, lambda: self.config.timeouts.stuck)
         self.desk = Slot("desk")
         self.news = news.News()
         self._events = EventLog()
@@ -116,14 +123,10 @@ class Supervisor:
         self._failure: CannotStart | None = None
         start_log(config)
         descriptors.raise_limit()
-        self.door = self.open_door(config)
-        try:
-            self.sockets = ListeningSockets(config.listen, config.workers, file)
-        except CannotListen:
-            self.door.close()
-            raise
+        self.succession = Succession(self, estate)
+        self.door, self.sockets = self.succession.open(config, file)
         self.census = Census(config)
-        self._hotline = Hotline(file, self.reloads.called, self.loop)
+        self.hotline = Hotline(file, self.reloads.called, self.loop, -1 if estate is None else estate.hotline)
         self.new_loop = choose_loop()  # imports uvloop once here, not once per worker
         self._ended: asyncio.Future[None] = self.loop.create_future()
 
@@ -135,6 +138,7 @@ class Supervisor:
         """
         try:
             self._watch_signals()
+            self._pulses.begin()
             if warning := descriptors.shortage(self.config.limits.connections):
                 LOG.warning(warning)
             if self.lookout is None:
@@ -143,7 +147,7 @@ class Supervisor:
                 self.loop.call_soon(self.fill, self.lookout)
             self.loop.run_until_complete(self._ended)
         finally:
-            self._hotline.close()
+            self.hotline.close()
             self.sockets.close()
             self.door.close()
             self.census.close()
@@ -176,8 +180,8 @@ class Supervisor:
 
     def _live(self, slot: Slot, row: int, channel: Channel) -> int:
         """What a child does with its life; it has our memory, so that it need not be told what is known."""
-        self._hotline.keep_none()
-        self.reloads.keep_none()
+        for held in (self.hotline, self.reloads, self.succession):
+            held.keep_none()
         if slot is self.desk:
             self.sockets.keep_none()
             return run_desk(self.config, self.door.keep_only(0), channel, self.new_loop, self._events,
@@ -259,6 +263,7 @@ class Supervisor:
         count = len(self.slots)
         workers = "1 worker" if count == 1 else f"{count} workers"
         admin = "".join(f", admin {url}" for url in self.door.urls)
+        self.succession.serving()
         self.reloads.go_on()
         say(f"ready: {', '.join(self.sockets.urls)} ({workers}{admin}, pid {os.getpid()})")
 
@@ -266,7 +271,7 @@ class Supervisor:
 
     def keep_none(self) -> None:
         """In a child that serves nobody."""
-        for held in (self._hotline, self.reloads, self.door, self.sockets):
+        for held in (self.hotline, self.reloads, self.succession, self.door, self.sockets):
             held.keep_none()
 
     def is_ending(self) -> bool:
@@ -274,12 +279,11 @@ class Supervisor:
 
     def is_up(self) -> bool:
         """Whether it can be changed now."""
-        return self._announced and not self._ending
+        return self._announced and not self._ending and not self.succession.is_busy()
 
     def open_door(self, config: Config) -> ListeningSockets:
         """Where the operator comes in; no socket at all without `admin`."""
-        door = [] if config.admin is None else [Listener(address=config.admin.address)]
-        return ListeningSockets(door, 1, self.file, key="admin", private=True)
+        return ListeningSockets(doors_for(config), 1, self.file, key="admin", private=True)
 
     # Losing children
 
@@ -331,15 +335,12 @@ class Supervisor:
         watch(signal.SIGINT, self._asked_to_stop)
         watch(signal.SIGUSR1, self._reopen_logs)
         watch(signal.SIGHUP, self.reloads.ask)
-        watch(signal.SIGUSR2, self._not_yet, "SIGUSR2")
+        watch(signal.SIGUSR2, self.succession.begin)
 
     def _reopen_logs(self) -> None:
         logs.reopen()
         for child in self.keeper.children.values():
             child.channel.send("reopen")
-
-    def _not_yet(self, name: str) -> None:
-        LOG.warning("%s is ignored: it comes in a later release; stop and start instead", name)
 
     def _asked_to_stop(self) -> None:
         if self._ending:
@@ -348,7 +349,13 @@ class Supervisor:
         seconds = self.config.timeouts.drain
         LOG.info("stopping; what runs has %g s to finish, a second signal ends it at once", seconds)
         self.note(event("stopping", f"what runs has {seconds:g} s to finish", seconds=seconds))
+        self.succession.systemd.stopping()
         self._end("drain", seconds + DRAIN_GRACE)
+
+    def leave(self) -> None:
+        """Another program serves: finish what runs."""
+        dismiss(self, self.desk, STOP_GRACE)
+        self._end("drain", self.config.timeouts.drain + DRAIN_GRACE)
 
     # Ending
 
@@ -356,6 +363,7 @@ class Supervisor:
         """Tell all children, and kill who has not ended in so many seconds."""
         self._ending = True
         self.reloads.end()
+        self.succession.end()
         for slot in (*self.slots, *([] if self.lookout is None else [self.lookout]), self.desk):
             slot.forget_timer()
         self.sockets.close()  # the workers have theirs until they have heard
