@@ -48,9 +48,13 @@ async def follow(call: Call) -> web.StreamResponse:
 
 
 def seen_by(call: Call, after: int) -> int:
-    """The last event that a client has: a browser that comes again says so by itself."""
+    """The last event that a client has: a browser that comes again says so by itself.
+
+    A greater number than ours is of another proxy, before this one was started.
+    """
     seen = call.request.headers.get("Last-Event-ID", "")
-    return int(seen) if seen.isascii() and seen.isdecimal() and len(seen) < 16 else after
+    after = int(seen) if seen.isascii() and seen.isdecimal() and len(seen) < 16 else after
+    return after if after <= call.view.events.last else 0
 
 
 async def until_next(stream: web.StreamResponse, queue: Reading) -> Record | None:

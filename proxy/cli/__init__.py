@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from proxy import __version__
-from proxy.cli import check, diff, explain, reload, run, schema, simulate, test
+from proxy.cli import check, diff, events, explain, reload, run, schema, simulate, status, test
 
 # Each has HELP (one line) and `main(arguments) -> exit status`; with options of its own also
 # `add_options(parser)`, and TEACHING for the end of its help.
@@ -25,6 +25,8 @@ VERBS: dict[str, ModuleType] = {
     "schema": schema,
     "diff": diff,
     "reload": reload,
+    "status": status,
+    "events": events,
     "simulate": simulate,
     "explain": explain,
     "test": test,
@@ -38,6 +40,8 @@ examples:
   python -m proxy check -c config.yaml    report every mistake in the file, start nothing
   python -m proxy diff -c config.yaml     what it would change in the proxy that runs
   python -m proxy reload -c config.yaml   have it take that up; with a mistake it goes on as before
+  python -m proxy status -c config.yaml   how it is; exit status 0: all is well
+  python -m proxy events -c config.yaml -f    what changes in it, and why
   python -m proxy schema > schema.json    for an editor that completes and checks the file
   python -m proxy explain GET /cart       which route, which endpoint, what it is told, and why; sends nothing
   python -m proxy simulate --endpoints 3 --slow a=10x@5s-15s    which strategy copes best? starts nothing
