@@ -18,6 +18,8 @@ The folder list is the path of a request:
     probing      health checks and names that change, off the path of requests
     admin        what the operator sees and orders, over HTTP
     process      supervisor, workers, the lookout, which does the probing, and the desk, which has the admin
+    explain      why a request goes where it goes, and the configuration's tests
+    testing      the data plane in a test, in front of applications in memory
     cli          python -m proxy VERB
     demo         a real site to look at
 

@@ -2,9 +2,12 @@
 
 import re
 import shlex
+import sys
+import types
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from gunicorn.config import Config as GunicornConfig
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -51,10 +54,45 @@ def test_commands_exist(words):
 
 
 def test_flask_is_told_to_believe_the_proxy():
-    (block,) = blocks("python")
+    block = blocks("python")[0]
     names = {"__name__": "wsgi"}
     exec(block, names)
     assert isinstance(names["app"].wsgi_app, ProxyFix)
+
+
+TESTED = next(block for block in blocks("yaml") if "\ntests:" in block)
+
+
+@pytest.fixture
+def tested(tmp_path, monkeypatch):
+    """A folder with the configuration that has tests."""
+    (tmp_path / "static").mkdir()
+    (tmp_path / "config.yaml").write_text(TESTED)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_tests_of_a_configuration_pass(tested, capsys):
+    assert cli.main(["test", "-c", "config.yaml"]) == 0
+    assert capsys.readouterr().out.endswith("config.yaml: all tests passed (5)\n")
+
+
+def test_what_explain_says_is_what_it_says(tested, capsys):
+    """Each line of the text is one of the output, in that order; `...` leaves some out."""
+    (told,) = [block for block in blocks("text") if block.startswith("Routes\n")]
+    (words,) = [line for line in SHELL_LINES if line[:4] == ["python", "-m", "proxy", "explain"]]
+    assert cli.main(words[3:]) == 0
+    lines = iter(capsys.readouterr().out.splitlines())
+    assert not [line for line in told.splitlines() if line != "..." and line not in lines]
+
+
+def test_an_application_is_tested_behind_the_proxy(tested, monkeypatch):
+    wsgi = types.ModuleType("wsgi")
+    wsgi.app = Flask("shop")
+    wsgi.app.add_url_rule("/cart", view_func=lambda: "the cart")
+    monkeypatch.setitem(sys.modules, "wsgi", wsgi)
+    names = {}
+    exec(blocks("python")[1], names)
+    names["test_one_endpoint_may_fail"]()
 
 
 def test_make_help_names_every_target():
