@@ -1,4 +1,4 @@
-"""`explain`: why a request goes where it goes, without sending any."""
+"""`explain`: why a request goes where it goes, without sending any; or why one that was sent went there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from proxy.explain.question import Question
     from proxy.explain.stand_in import Sample
 
-HELP = "say why a request goes where it goes; nothing is sent"
+HELP = "say why a request goes where it goes (nothing is sent), or why one of late went there"
 
 TEACHING = """\
 examples:
@@ -24,15 +24,19 @@ examples:
   python -m proxy explain -c config.yaml GET / --down 10.0.0.11:8000    and if that one were down?
   python -m proxy explain -c config.yaml GET / --answer 302 --answer-header 'Location: http://{endpoint}/next'
   printf 'GET / HTTP/1.1\\r\\n\\r\\n' | python -m proxy explain -c config.yaml --raw -
+  python -m proxy explain -c config.yaml 47747867fadc795800000000    one that was served, by its X-Request-ID
 
 The request is taken by the code that serves traffic, between a client and endpoints that it plays itself:
 nothing is bound, connected to or looked up. Health is not known, so endpoints are as they begin.
+What was served is asked of the running proxy's admin listener, which remembers what `recent` says.
 """
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add, header = parser.add_argument, "'NAME: VALUE'"
-    add("words", nargs="*", metavar="METHOD URL", help="GET https://host/path, or a path alone")
+    add("words", nargs="*", metavar="METHOD URL",
+        help="GET https://host/path, a path alone, or the id of a request that was served")
+    add("--admin", metavar="ADDRESS", help="for an id: the admin listener, instead of the configuration's")
     add("--header", action="append", default=[], metavar=header, help="of the request")
     add("--from", dest="client", default="127.0.0.1", metavar="ADDRESS", help="of the client")
     add("--data", metavar="TEXT", help="the request's body")
@@ -45,6 +49,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
+    if arguments.raw is None and is_id(arguments.words):
+        return recall(arguments)
     try:
         question, sample = question_of(arguments), sample_of(arguments)
     except (ValueError, OSError) as error:
@@ -56,6 +62,29 @@ def main(arguments: argparse.Namespace) -> int:
         print(f"explain: no pool has the endpoint {unknown.pop()!r}", file=sys.stderr)
         return 2
     show(explained(config, question, sample, arguments.down), as_json=arguments.json)
+    return 0
+
+
+def is_id(words: list[str]) -> bool:
+    """Whether this is one word, and neither a path nor a URL."""
+    return len(words) == 1 and not words[0].startswith(("/", "*", "http://", "https://"))
+
+
+def recall(arguments: argparse.Namespace) -> int:
+    """What became of a request that was served."""
+    from urllib.parse import quote
+
+    from proxy.cli.admin import NOT_RUNNING, NotReached, Refused, admin_of
+
+    try:
+        story = admin_of(arguments).get(f"/api/explain/{quote(arguments.words[0], safe='')}")
+    except NotReached as error:
+        print(error, file=sys.stderr)
+        return NOT_RUNNING
+    except Refused as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    show(story, as_json=arguments.json)
     return 0
 
 

@@ -86,7 +86,7 @@ def _add_pool(told: Told, past: Past, runtime: Runtime) -> None:
                     "chosen": past.endpoint or None, "now": True}
     if past.endpoint:
         why = choice(pool, cast("Exchange", past), past.endpoint, considered).partition(": ")[2]
-        told["pool"]["choice"] = f"{past.endpoint} was the last that was asked; of the next one like it holds: {why}"
+        told["pool"]["choice"] = f"{past.endpoint} was the last that was asked; for the next one holds: {why}"
 
 
 def _attempts(past: Past) -> list[Told]:

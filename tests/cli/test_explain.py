@@ -81,3 +81,9 @@ def test_mistakes_in_the_file_are_told(call, tmp_path):
     status, _, err = call("/")
     assert status == 2
     assert "config.yaml:1:" in err
+
+
+def test_one_word_that_is_no_path_is_the_id_of_a_request(call):
+    status, out, err = call("47747867fadc795800000000")
+    assert (status, out) == (2, "")
+    assert "has no admin listener" in err
