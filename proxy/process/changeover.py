@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from proxy import descriptors
 from proxy.config.schema import Config
 from proxy.observe.logs import ErrorLogHandler
+from proxy.process.control import Channel
 from proxy.process.crew import Child, Slot
 from proxy.process.fork import describe_end
 from proxy.process.lookout import needs_lookout, watched
@@ -50,6 +51,7 @@ COMMITTING: Final = 10.0
 STARTING: Final = 15.0
 HANDSHAKES: Final = 1.0   # how long a slot that goes accepts after the kernel sends nobody more
 FAREWELL: Final = 2.0     # for a lookout or a desk that was replaced
+PACKED: Final = "packed"  # the reader's word
 
 Done = Callable[[Report, float, float], None]
 
@@ -86,6 +88,7 @@ class Changeover:
         self._ahead: list[tuple[str, str]] = []  # the new lookout's news
         self._prepared: set[Child] = set()
         self._stage = Stage.READING
+        self._reading: Child | None = None
         self._awaited: set[Child] = set()
         self._then: Callable[[], None] = self._take
         self._timer: asyncio.TimerHandle | None = None
@@ -116,6 +119,9 @@ class Changeover:
             self._then()
 
     def told(self, child: Child, word: str, text: str) -> bool:
+        if word == PACKED and child in self._awaited:
+            self._reading = child
+            self._answered(child)
         if child.slot is self._lookout:
             return self._hear_lookout(child, word, text)
         if word == "ready" and self._stage is Stage.SETTLING:
@@ -151,11 +157,12 @@ class Changeover:
         return False
 
     def gone(self, child: Child, status: int) -> None:
-        if child not in self._awaited:
-            return
         if child.slot is self._reader:
             self._read_with(status)
-        elif self._stage is Stage.PREPARING:
+            self._see_whether_all_serve()
+        if child not in self._awaited:
+            return
+        if self._stage is Stage.PREPARING:
             self._find(f"{child.name} {child.pid} died of it: {child.complaint or describe_end(status)}")
         self._answered(child)
 
@@ -168,13 +175,15 @@ class Changeover:
     def start(self) -> None:
         house = self._house
         try:
-            life = partial(read, house.file, house.config, self._findings)
-            child = house.keeper.start(self._reader, lambda _: life())
+            child = house.keeper.start(self._reader, self._life_of_reader)
         except OSError as error:
             self.give_up(f"the configuration cannot be read now: {error}")
             return
         child.leaving = True  # its end is as it should be
         self._wait([child], READING, self._take, partial(self._kill_and_give_up, child))
+
+    def _life_of_reader(self, channel: Channel) -> int:
+        return read(self._house.file, self._house.config, self._findings, partial(channel.send, PACKED))
 
     def _kill_and_give_up(self, child: Child) -> None:
         self._house.keeper.kill_after(child, 0)
@@ -183,8 +192,10 @@ class Changeover:
     def _read_with(self, status: int) -> None:
         code = os.waitstatus_to_exitcode(status)
         if code in (READ, MISTAKEN):
-            self._report = self._findings.report()
-        else:
+            report = self._findings.report()
+            self._report.warnings, self._report.changes = report.warnings, report.changes
+            self._report.problems += report.problems
+        elif self._stage is Stage.READING:
             self._find(f"the configuration could not be read: {describe_end(status)}")
 
     def _take(self) -> None:
@@ -359,7 +370,10 @@ class Changeover:
         self._see_whether_all_serve()
 
     def _see_whether_all_serve(self) -> None:
-        if self._stage is Stage.SETTLING and all(slot.serves() for slot in self._house.slots):
+        """And until it is known what has changed, in words."""
+        words_come = self._reading is not None and self._reading.pid in self._house.keeper.children
+        if (self._stage is Stage.SETTLING and not words_come
+                and all(slot.serves() for slot in self._house.slots)):
             self._finish()
 
     def _finish(self) -> None:

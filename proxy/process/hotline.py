@@ -143,6 +143,7 @@ class Call:
             self._unsent = json.dumps(values).encode() + b"\n"
             self._timer = self._loop.call_later(PATIENCE, self.close)
             self._loop.add_writer(self._sock, self._send)
+            self._send()  # now: the loop may be about to end
 
     def _send(self) -> None:
         try:

@@ -5,8 +5,10 @@ The rule of this room: what it finds is what the same file would say at a start,
 
 from __future__ import annotations
 
+import gc
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from proxy.config.differences import differences, outline
@@ -53,8 +55,13 @@ class Findings:
         os.close(self._report)
 
 
-def read(file: str, running: Config, findings: Findings) -> int:
-    """The whole life of the child; returns its exit status."""
+def read(file: str, running: Config, findings: Findings, packed: Callable[[], None]) -> int:
+    """The whole life of the child; returns its exit status.
+
+    Args:
+        packed: called when the parcel is ready: others may begin before it is known what has changed.
+    """
+    gc.disable()  # it lives for a moment, and what it makes lives as long
     report = Report()
     try:
         nameservers_of(os.environ)
@@ -62,8 +69,9 @@ def read(file: str, running: Config, findings: Findings) -> int:
     except (ConfigErrors, ValueError) as error:
         report.problems = str(error).splitlines()
     else:
+        pack(config, findings.parcel)
+        packed()
         report.warnings = list(warnings_of(config))
         report.changes = [str(difference) for difference in differences(outline(running), outline(config))]
-        pack(config, findings.parcel)
     findings.write(report)
     return MISTAKEN if report.problems else READ

@@ -65,6 +65,8 @@ class FakePlane:
         if self.prepared == "deadly":
             os._exit(9)
         if self.prepared == "endless":
+            with open(os.environ["PREPARED"], "a") as file:  # noqa: ASYNC230
+                file.write("prepares\n")
             await asyncio.Event().wait()
 
     def forget(self):
