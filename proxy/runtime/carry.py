@@ -101,9 +101,11 @@ def public_hosts(config: Config) -> frozenset[str]:
 def heirs(was: PoolConfig, is_now: PoolConfig) -> Heirs:
     old = {str(endpoint.address): endpoint for endpoint in was.endpoints}
     same = [endpoint for endpoint in is_now.endpoints if _is_same(old.get(str(endpoint.address)), endpoint)]
+    reweighed = names_of(one for one in same if one.weight != old[str(one.address)].weight)
     return Heirs(
-        names_of(same), names_of(one for one in same if one.weight != old[str(one.address)].weight),
-        strategy=(was.strategy, was.hash_key) == (is_now.strategy, is_now.hash_key))
+        names_of(was.endpoints), names_of(same), reweighed,
+        strategy=(was.strategy, was.hash_key) == (is_now.strategy, is_now.hash_key),
+        checked=is_now.health_check is not None)
 
 
 def _is_same(was: EndpointConfig | None, is_now: EndpointConfig) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.pool import Pool
@@ -22,14 +23,18 @@ class Heirs:
     """What of a pool goes on.
 
     Args:
-        endpoints: as configured, those that are the same as before.
+        configured: the endpoints that the file had; others the operator has added, and they stay.
+        endpoints: those of them that are the same as before.
         reweighed: those of them whose weight in the file is another one: the operator's counts no more.
         strategy: whether the strategy is the same, so that it keeps its place and what it has learned.
+        checked: whether endpoints are probed; else what the last probe said holds no more.
     """
 
+    configured: Collection[str]
     endpoints: Collection[str]
     reweighed: Collection[str] = ()
     strategy: bool = True
+    checked: bool = False
 
 
 def succeed(pool: Pool, new: Pool, heirs: Heirs) -> None:
@@ -41,6 +46,8 @@ def succeed(pool: Pool, new: Pool, heirs: Heirs) -> None:
         pool.use_strategy(new.strategy)
     pool.disguise.allow(new.rules.public)
     for endpoint in pool.endpoints:
+        if not heirs.checked:
+            endpoint.probe_failure = ""
         if endpoint not in before:
             endpoint.warm_from = pool.loop.time() if pool.rules.slow_start else 0.0
     pool.replaced(before)
@@ -56,15 +63,17 @@ def _endpoints(before: Sequence[Endpoint], new: Sequence[Endpoint], heirs: Heirs
     """In the new order; of a name with several addresses all that it has now."""
     known: dict[str, list[Endpoint]] = {}
     for endpoint in before:
-        if endpoint.origin in heirs.endpoints:
+        if endpoint.origin in heirs.endpoints or endpoint.origin not in heirs.configured:
             known.setdefault(endpoint.origin, []).append(endpoint)
     found: list[Endpoint] = []
     for fresh in new:
         kept = known.pop(fresh.origin, [])
+        reweighed = fresh.origin in heirs.reweighed or fresh.origin not in heirs.configured
         for endpoint in kept:
-            endpoint.settle(fresh, share=fresh.origin in heirs.reweighed)
+            endpoint.settle(fresh, share=reweighed)
         found += kept or [fresh]
-    return found
+    added = (kept for origin, kept in known.items() if origin not in heirs.configured)
+    return [*found, *chain.from_iterable(added)]
 
 
 def _take_rules(pool: Pool, new: Pool) -> None:

@@ -112,6 +112,12 @@ async def stage(tmp_path):
     await stage.end()
 
 
+async def until(is_true):
+    async with asyncio.timeout(5):
+        while not is_true():  # noqa: ASYNC110  # turns of the loop, in which what it looks at happens
+            await asyncio.sleep(0)
+
+
 def pool_of(plane, name="web"):
     return plane._runtime.pools[name]
 
@@ -182,26 +188,23 @@ async def test_the_operators_weight_holds_until_the_file_says_another(stage):
     assert pool_of(plane).endpoints[0].share == 2
 
 
-async def test_who_waits_for_a_place_is_served_whatever_becomes_of_the_pool(stage):
-    """Of a pool that is gone, and of one whose queue is."""
-    for become in ({"web": {"endpoints": ["ORIGIN"]}}, {"other": {"endpoints": ["ORIGIN"]}}):
-        origin = await stage.origin()
-        endpoint = {"address": origin.name, "max_connections": 1}
-        queue = {"queue": {"size": 5, "timeout": "5s"}}
-        plane = await stage.plane(stage.config({"web": {"endpoints": [endpoint], **queue}}))
-        pool = pool_of(plane)
-        origin.may.clear()
-        asked = [asyncio.ensure_future(stage.ask()) for _ in range(3)]
-        while not pool.queue or len(pool.queue) < 2:
-            await asyncio.sleep(0)
-        text = json.dumps(become).replace("ORIGIN", origin.name)
-        route = "\n  - reverse_proxy: {}\n".format(*become)
-        await stage.reload(stage.config(json.loads(text), route))
-        origin.may.set()
-        for one in asked:
-            assert (await one).endswith(b"OK")
-        if "other" in become:
-            assert not pool.endpoints[0].idle  # nothing is kept for later
+@pytest.mark.parametrize("name", ["web", "other"])
+async def test_who_waits_for_a_place_is_served(stage, name):
+    """In a pool whose queue is gone, and in one that is gone itself."""
+    origin = await stage.origin()
+    endpoint = {"address": origin.name, "max_connections": 1}
+    queue = {"queue": {"size": 5, "timeout": "5s"}}
+    plane = await stage.plane(stage.config({"web": {"endpoints": [endpoint], **queue}}))
+    pool = pool_of(plane)
+    origin.may.clear()
+    asked = [asyncio.ensure_future(stage.ask()) for _ in range(3)]
+    await until(lambda: pool.queue and len(pool.queue) == 2)
+    route = f"\n  - reverse_proxy: {name}\n"
+    await stage.reload(stage.config({name: {"endpoints": [origin.name]}}, route))
+    origin.may.set()
+    for one in asked:
+        assert (await one).endswith(b"OK")
+    assert bool(pool.endpoints[0].idle) == (name == "web")  # of a pool that is gone nothing is kept
 
 
 async def test_rules_that_change(stage):
@@ -245,7 +248,8 @@ async def test_what_is_known_of_new_endpoints_counts_from_the_start(stage):
 
 
 async def test_a_name_keeps_the_addresses_it_has(stage):
-    plane = await stage.plane(stage.config({"web": {"endpoints": [{"address": "a.test:80", "resolve": True}]}}))
+    followed = {"address": "a.test:80", "resolve": True}
+    plane = await stage.plane(stage.config({"web": {"endpoints": [followed]}}))
     plane.told(news.ADDRESSES, news.addresses("web", "a.test:80", ["127.0.0.2:80", "127.0.0.3:80"], {}))
     pool = pool_of(plane)
     before = list(pool.endpoints)
@@ -255,6 +259,37 @@ async def test_a_name_keeps_the_addresses_it_has(stage):
     assert [endpoint.share for endpoint in pool.endpoints] == [2, 2, 1]
     await stage.reload(stage.config({"web": {"endpoints": ["a.test:80", "b.test:80"]}}))
     assert [endpoint.name for endpoint in pool.endpoints] == ["a.test:80", "b.test:80"]  # not followed now
+
+
+async def test_what_the_operator_has_added_and_removed(stage):
+    a, b, c = [await stage.origin() for _ in range(3)]
+    plane = await stage.plane(stage.config({"web": {"endpoints": [a.name, b.name]}}))
+    pool = pool_of(plane)
+    orders = [(news.ENDPOINT, news.endpoint("web", c.name, there=True, weight=4, backup=False,
+                                            max_connections=None, unchecked=False)),
+              (news.ENDPOINT, news.endpoint("web", b.name, there=False))]
+    for word, text in orders:
+        plane.told(word, text)
+    kept = list(pool.endpoints)
+    assert [endpoint.name for endpoint in kept] == [a.name, c.name]
+    changed = {"endpoints": [a.name, b.name], "slow_start": "1s"}
+    await stage.reload(stage.config({"web": changed}), known=orders)
+    assert pool.endpoints == kept
+    changed["endpoints"] = [{"address": c.name, "weight": 2}, a.name]  # now the file says so itself
+    await stage.reload(stage.config({"web": changed}))
+    assert pool.endpoints == kept[::-1]
+    assert pool.endpoints[0].share == 2
+
+
+async def test_without_checks_nobody_is_down(stage):
+    a, b = await stage.origin(), await stage.origin()
+    checked = {"endpoints": [a.name, b.name], "health_check": {"start": "optimistic"}}
+    plane = await stage.plane(stage.config({"web": checked}))
+    plane.told(news.HEALTH, news.health("web", a.name, up=False, why="HTTP 500"))
+    await stage.reload(stage.config({"web": {**checked, "health_check": {"path": "/up"}}}))
+    assert pool_of(plane).endpoints[0].probe_failure == "HTTP 500"
+    await stage.reload(stage.config({"web": {"endpoints": [a.name, b.name]}}))
+    assert pool_of(plane).endpoints[0].is_available()
 
 
 async def test_clients_meet_other_limits_and_other_trust(stage):
@@ -288,8 +323,7 @@ async def test_listeners_come_and_go(stage):
     origin.may.set()
     assert (await asked).endswith(b"OK")  # had come by the one that is gone
     assert (await stage.ask(name=other)).endswith(b"OK")
-    while plane._draining:
-        await asyncio.sleep(0)
+    await until(lambda: not plane._draining)
     with pytest.raises(ConnectionRefusedError):
         await stage.ask()
     assert len(plane._gate.listeners) == 1
