@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from proxy.wire.h1 import chunk, last_chunk
+
 ANYBODY = "127.0.0.1"
+LARGEST_MADE = 64 << 20  # octets of a body that is announced and not given
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +56,15 @@ class Question:
         if self.body is not None and not names & {"content-length", "transfer-encoding"}:
             fields.append(("Content-Length", str(len(self.body))))
         lines = [f"{self.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields)]
-        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + (self.body or b"")
+        head = "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+        return head + self._framed({name.lower(): value for name, value in fields})
+
+    def _framed(self, fields: dict[str, str]) -> bytes:
+        """The body as the fields announce it; of one that was not given, as many octets as they say."""
+        body = self.body
+        if fields.get("transfer-encoding", "").lower() == "chunked":
+            return (chunk(body) if body else b"") + last_chunk(b"")
+        length = fields.get("content-length", "")
+        if body is None and length.isdecimal() and int(length) <= LARGEST_MADE:
+            body = b"x" * int(length)
+        return body or b""

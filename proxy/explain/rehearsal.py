@@ -143,16 +143,13 @@ class Stage:
         self._trust = AddressSet(config.trusted_proxies).__contains__
         self._address = address_of(config)
         self._nowhere = socket.socket()  # what a listener would listen on
+        self._wheel.start()  # what waits for an endpoint that is down tries it with the next tick
         for pool in self.runtime.pools.values():
             for name in down:
                 pool.probe_told(name, up=False, why="as you asked")
 
     async def rehearse(self, question: Question, sample: Sample | None = None) -> Outcome:
-        """Have the data plane answer.
-
-        Raises:
-            TimeoutError: it did not, within `LONGEST`; a defect, or a disk that hangs.
-        """
+        """Have the data plane answer, within `LONGEST`."""
         outcome = self._outcome(question, sample or Sample())
         near, far = pair()
         switch = Switch(cast(Any, Watched(self.runtime, outcome)), self._wheel)
@@ -171,6 +168,10 @@ class Stage:
                 await outcome.over.wait()
                 connection.transport.close()
                 await client.gone.wait()
+        except TimeoutError:
+            if outcome.exchange is not None:
+                outcome.exchange.why = (
+                    f"no answer within {LONGEST:g} s: the body is not whole, or the disk hangs")
         finally:
             transport.abort()
             connection.transport.abort()
@@ -203,6 +204,7 @@ class Stage:
             actor.transport.abort()
 
     async def close(self) -> None:
+        self._wheel.stop()
         self._nowhere.close()
         for pool in self.runtime.pools.values():
             pool.close()

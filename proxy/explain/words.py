@@ -14,7 +14,8 @@ Account = dict[str, Any]
 
 WIDTH = 110
 INDENT = "  "
-MOST_FAILED = 40  # routes that did not match; of more the last ones
+MOST_FAILED = 40     # routes that did not match; of more the last ones
+MOST_ENDPOINTS = 24  # of more the first ones, and the one that is chosen
 _STYLES = {"head": "1", "good": "32", "bad": "31", "dim": "2", "": "0"}
 
 
@@ -126,11 +127,16 @@ def _pool(account: Account) -> Iterator[Line]:
     now = ", as things are now" if pool.get("now") else ""
     yield "", f"{INDENT}{pool['name']}, strategy {pool['strategy']}{now}"
     rows = [("", "endpoint", "state", "weight", "priority", "in flight", "score", "")]
+    chosen = pool.get("chosen")
+    shown = [one for place, one in enumerate(pool["endpoints"])
+             if place < MOST_ENDPOINTS or one["name"] == chosen]
     rows += [
-        (">" if one["name"] == pool.get("chosen") else "", one["name"], one["state"], str(one["weight"]),
+        (">" if one["name"] == chosen else "", one["name"], one["state"], str(one["weight"]),
          str(one["priority"]), _of(one), "" if one["score"] is None else f"{one['score']:g}", one["reason"])
-        for one in pool["endpoints"]]
+        for one in shown]
     yield from _table(rows)
+    if len(shown) < len(pool["endpoints"]):
+        yield "dim", f"{INDENT}   {len(pool['endpoints']) - len(shown)} more"
     if pool.get("choice"):
         yield from _wrapped("good", pool["choice"] + ".")
 

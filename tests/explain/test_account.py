@@ -3,6 +3,10 @@ import socket
 
 import pytest
 
+from proxy.config.load import loads
+from proxy.explain.account import account
+from proxy.explain.question import Question
+from proxy.explain.rehearsal import Stage
 from proxy.explain.stand_in import Sample
 from proxy.explain.words import in_words
 
@@ -174,3 +178,42 @@ async def test_one_stage_answers_many_questions(ask, stage):
     assert [(await ask("GET", "/"))["answer"]["status"] for _ in range(20)] == [200] * 20
     assert not any(endpoint.in_flight or endpoint.idle
                    for pool in stage.runtime.pools.values() for endpoint in pool.endpoints)
+
+
+async def test_a_body_that_is_announced_is_made(ask):
+    told = await ask("POST", "/page", (("Content-Length", "1000"),))
+    assert told["to_endpoint"]["octets"] == 1000
+    told = await ask("POST", "/api/x", (("Transfer-Encoding", "chunked"),), body=b"12345")
+    assert ["Transfer-Encoding", "chunked"] in told["to_endpoint"]["kept"] + told["to_endpoint"]["added"]
+
+
+async def test_no_answer_is_told_too(ask, monkeypatch):
+    monkeypatch.setattr("proxy.explain.rehearsal.LONGEST", 0.05)
+    told = await ask("POST", "/page", (("Content-Length", str(65 << 20)),))  # more than is made
+    assert told["answer"]["why"].startswith("no answer within 0.05 s")
+    assert "no answer within" in in_words(told)
+
+
+async def test_who_waits_for_an_endpoint_tries_one_that_is_down():
+    config = loads("listen: 127.0.0.1:0\npools: {web: {endpoints: [192.0.2.1:1], queue: {}}}\n"
+                   "routes: [{reverse_proxy: web}]\n")
+    stage = Stage(config, ["192.0.2.1:1"])
+    told = account(stage, await stage.rehearse(Question()))
+    await stage.close()
+    assert told["answer"]["status"] == 200
+    assert told["pool"]["endpoints"][0]["state"] == "down"
+    assert "no endpoint is available" in told["pool"]["choice"]
+
+
+async def test_many_endpoints_and_many_routes_are_cut_short():
+    endpoints = ", ".join(f"192.0.2.{place}:1" for place in range(1, 100))
+    routes = "".join(f"  - match: {{path: /{place}}}\n    respond: {{}}\n" for place in range(100))
+    pool = f"{{strategy: ip_hash, endpoints: [{endpoints}]}}"
+    stage = Stage(loads(f"listen: 127.0.0.1:0\npools: {{web: {pool}}}\n"
+                        f"routes:\n{routes}  - reverse_proxy: web\n"))
+    told = account(stage, await stage.rehearse(Question()))
+    await stage.close()
+    text = in_words(told)
+    assert "  60 did not match\n" in text
+    assert "  75 more\n" in text
+    assert len(told["pool"]["endpoints"]) == 99
