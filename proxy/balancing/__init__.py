@@ -10,7 +10,9 @@ A strategy that is not ours needs no line here: a configuration names it `packag
 and it is imported from wherever Python finds it. CONTRIBUTING.md has an example. It is made
 without arguments, once per pool and worker; `rebuild` is called whenever the endpoints that may
 be picked or their weights change, `pick` for each attempt, so that it must be quick: 1 us is
-usual here. It runs on the event loop's thread, hence it needs no locks and may not wait.
+usual here. It runs on the event loop's thread, hence it needs no locks and may not wait. It may
+also have `explain(exchange)`, which gives (endpoint, score, reason) for each of them, the best
+first, and changes nothing: that is what `python -m proxy explain` shows.
 """
 
 from __future__ import annotations

@@ -36,7 +36,8 @@ class Guarded:
 
     def explain(self, exchange: Request) -> Sequence[Score]:
         try:
-            return self._own.explain(exchange) if isinstance(self._own, Explains) else ()
+            if isinstance(self._own, Explains):
+                return [Score(*one) for one in self._own.explain(exchange)]
         except Exception as error:
             self._failed("explain", error)
         return ()

@@ -2,6 +2,7 @@ import pytest
 
 from proxy.balancing.first import First
 from proxy.upstream.guarded import Guarded
+from tests.balancing.fakes import FakeEndpoint
 from tests.fakes import FakeExchange
 
 
@@ -30,3 +31,30 @@ def test_one_that_raises_costs_nobody_an_answer(tried, left, monkeypatch):
     assert lines == [
         "rebuild of the strategy Broken failed: KeyError: 'no such'",
         "pick of the strategy Broken failed: ZeroDivisionError: integer division or modulo by zero"]
+
+
+class Telling:
+    def __init__(self, told):
+        self.told = told
+
+    def rebuild(self, endpoints):
+        pass
+
+    def pick(self, exchange, tried):
+        return None
+
+    def explain(self, exchange):
+        return self.told()
+
+
+def test_what_a_strategy_tells_of_itself_is_passed_on():
+    endpoint = FakeEndpoint("a")
+    assert Guarded(Telling(lambda: [(endpoint, 1.0, "near")])).explain(None) == [(endpoint, 1.0, "near")]
+    assert Guarded(Telling(lambda: 1 / 0)).explain(None) == ()
+
+
+def test_it_need_not_tell_anything():
+    class Silent(Telling):
+        explain = None
+
+    assert Guarded(Silent(list)).explain(None) == ()
