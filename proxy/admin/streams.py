@@ -37,8 +37,8 @@ async def events(call: Call) -> Any:
 async def follow(call: Call) -> web.StreamResponse:
     """The last events that are asked for, then each new one."""
     query = call.query.model_copy(update={"after": seen_by(call, call.query.after)})
-    with call.view.reading() as queue:
-        stream = await opened(call.request)
+    with call.view.reading() as queue, a_stream() as stream:
+        await begin(stream, call.request)
         for record in chosen(list(call.view.events), query)[-query.limit:]:
             await send_event(stream, record)
         while (newer := await until_next(stream, queue)) is not None:
@@ -69,11 +69,18 @@ async def until_next(stream: web.StreamResponse, queue: Reading) -> Record | Non
             await stream.write(b": still here\n\n")
 
 
-async def opened(request: web.Request) -> web.StreamResponse:
-    stream = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+@contextmanager
+def a_stream() -> Iterator[web.StreamResponse]:
+    """A stream that ends when its reader has gone, which is no error."""
+    try:
+        yield web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+    except ConnectionResetError:
+        pass
+
+
+async def begin(stream: web.StreamResponse, request: web.Request) -> None:
     await stream.prepare(request)
     await stream.write(b"retry: 1000\n\n")
-    return stream
 
 
 async def send_event(stream: web.StreamResponse, record: Record) -> None:
@@ -84,8 +91,9 @@ async def everything(call: Call) -> web.StreamResponse:
     """`history` at first, `status`, `pools` and `metrics` every second, and `event` as they come."""
     records = list(call.view.events)
     after = seen_by(call, call.view.events.last if call.query.after is None else call.query.after)
-    with call.view.reading() as queue, call.request.app[PULSE].into(queue):
-        stream = await opened(call.request)
+    pulse, request = call.request.app[PULSE], call.request
+    with call.view.reading() as queue, pulse.into(queue), a_stream() as stream:
+        await begin(stream, request)
         if call.view.history is not None:
             await stream.write(frame("history", call.view.history.past()))
         for record in records:

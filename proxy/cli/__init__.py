@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from proxy import __version__
-from proxy.cli import check, diff, events, explain, reload, run, schema, simulate, status, test
+from proxy.cli import check, diff, events, explain, reload, run, schema, simulate, status, test, top
 
 # Each has HELP (one line) and `main(arguments) -> exit status`; with options of its own also
 # `add_options(parser)`, and TEACHING for the end of its help.
@@ -27,6 +27,7 @@ VERBS: dict[str, ModuleType] = {
     "reload": reload,
     "status": status,
     "events": events,
+    "top": top,
     "simulate": simulate,
     "explain": explain,
     "test": test,
@@ -42,6 +43,7 @@ examples:
   python -m proxy reload -c config.yaml   have it take that up; with a mistake it goes on as before
   python -m proxy status -c config.yaml   how it is; exit status 0: all is well
   python -m proxy events -c config.yaml -f    what changes in it, and why
+  python -m proxy top -c config.yaml      all of it, live
   python -m proxy schema > schema.json    for an editor that completes and checks the file
   python -m proxy explain GET /cart       which route, which endpoint, what it is told, and why; sends nothing
   python -m proxy simulate --endpoints 3 --slow a=10x@5s-15s    which strategy copes best? starts nothing

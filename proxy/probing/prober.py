@@ -184,5 +184,5 @@ class Prober:
                 kind = "up" if good else "down"
                 LOG.warning("%s %s %s: %s%s", *self.place, kind, results, why)
                 self._report(event(
-                    kind, f"{kind}: {results}{why}", pool=self.place.pool, endpoint=self.place.endpoint))
+                    kind, f"{results}{why}", pool=self.place.pool, endpoint=self.place.endpoint))
             self._tell(self.place, good, why)
