@@ -116,6 +116,7 @@ class Reloads:
         if self._running is None and self._asked and self._house.is_up():
             asked, self._asked = self._asked, []
             self._attempts += 1
+            self._house.succession.systemd.reloading()
             self._running = Changeover(self._house, self._attempts, partial(self._done, asked))
             self._running.start()
 
@@ -126,6 +127,7 @@ class Reloads:
         outcome = self.last = Outcome(
             self.generation, report.problems, report.warnings, report.changes, seconds, pause)
         self._tell(outcome)
+        self._house.succession.tell_state()
         for then in asked:
             then(outcome)
         self.go_on()
