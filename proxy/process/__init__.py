@@ -4,6 +4,12 @@
     fork.py         from one process to two                        worker.py   loop + data plane
     sockets.py      listening sockets, messages for people         lookout.py  probes and names, for all
     control.py      what they tell each other                      news.py     ... of endpoints
+    keeping.py      forks, reaps, kills
+
+    reload.py       who asks for one, what came of it              changeover.py   read, prepare, commit
+    reading.py      the file, by a child of its own                reloading.py    a worker's half
+    rebinding.py    sockets that come and go                       steering.py     who of them gets new clients
+    shifts.py       children that hand over                        hotline.py      `reload` and `diff` from outside
 
 Rules: everything is bound before anything is started; a worker's death loses no queued connection;
 a supervisor's death ends its workers.

@@ -1,5 +1,6 @@
 import json
 
+from proxy.config.load import loads
 from proxy.process import news
 from proxy.process.news import News
 
@@ -24,3 +25,43 @@ def test_the_texts_are_as_agreed():
         "pool": "web", "endpoint": "a:1", "up": False, "why": "x"}
     assert json.loads(news.addresses("web", "a:1", ["b:1"], {"b:1": (1, 50)})) == {
         "pool": "web", "endpoint": "a:1", "addresses": ["b:1"], "shares": {"b:1": [1, 50]}}
+
+
+def config(pools, routes="[{respond: {status: 200}}]"):
+    return loads(f"listen: a:1\npools: {pools}\nroutes: {routes}\n")
+
+
+def test_what_still_holds_after_a_reload():
+    old = config("{web: {endpoints: [a:1, b:1, n:1], health_check: {}}, gone: {endpoints: [a:1]}}")
+    new = config("{web: {endpoints: [a:1, {address: b:1, weight: 2}, d:1]}}")
+    known = News()
+    added = {"there": True, "weight": 1, "backup": False, "max_connections": None, "unchecked": False}
+    for word, text in [
+        (news.ENDPOINT, news.endpoint("web", "c:1", **added)),  # goes on
+        (news.ENDPOINT, news.endpoint("web", "d:1", **added)),  # the file has it by now
+        (news.ENDPOINT, news.endpoint("web", "n:1", there=False)),  # nor has the file
+        (news.HEALTH, news.health("web", "a:1", up=False, why="")),  # nobody looks any more
+        (news.ORDER, news.order("web", "a:1", "drain")),
+        (news.ORDER, news.order("web", "c:1", "drain")),
+        (news.ORDER, news.order("web", "n:1", "drain")),
+        (news.ORDER, news.order("gone", "a:1", "drain")),
+        (news.WEIGHT, news.weight("web", "a:1", 5)),
+        (news.WEIGHT, news.weight("web", "b:1", 5)),  # the file has another one now
+        (news.PAUSE, news.pause("web", paused=True)),
+        (news.PAUSE, news.pause("gone", paused=True)),
+    ]:
+        known.note(word, text)
+    kept = known.kept(old, new)
+    assert [(word, json.loads(text)["endpoint"]) for word, text in kept] == [
+        ("endpoint", "c:1"), ("order", "a:1"), ("order", "c:1"), ("weight", "a:1"), ("pause", "")]
+    assert kept.orders() == list(kept)
+
+
+def test_names_and_probes_hold_while_somebody_looks():
+    old = config("{web: {endpoints: [{address: n:1, resolve: true}, a:1], health_check: {}}}")
+    known = News()
+    known.note(news.ADDRESSES, news.addresses("web", "n:1", ["10.0.0.1:1"], {}))
+    known.note(news.HEALTH, news.health("web", "a:1", up=True, why=""))
+    assert list(known.kept(old, old)) == list(known)
+    assert list(known.kept(old, config("{web: {endpoints: [n:1, b:1], health_check: {}}}"))) == []
+    assert known.kept(old, old).orders() == []
