@@ -12,6 +12,7 @@ from tests.scenarios.support import OK, ask, wait_until
 
 pytestmark = [pytest.mark.scenario, pytest.mark.program("chromium")]
 
+DASH = "\N{EN DASH}"  # for a figure that is not there
 BROKEN = b"HTTP/1.1 500 Broken\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -51,14 +52,15 @@ def test_figures_live_under_load(stage, browser):
     first, second = stage.origin(OK), stage.origin(OK)
     proxy, api = stage.governed(first.address, second.address, more="workers: 2")
     with Visitors(proxy), opened(browser, api.url) as page:
-        wait_until(lambda: float(page.locator("#tiles dd").first.inner_text().replace("–", "0")) > 5, "a rate")
+        tile = page.locator("#tiles dd").first
+        wait_until(lambda: float(tile.inner_text().replace(DASH, "0")) > 5, "a rate")
         assert page.locator("#tiles dd").nth(2).inner_text().endswith("ms")
         assert page.locator("#health").inner_text() == "all is well"
         for origin in (first, second):
             rate = row(page, origin.address).locator("td[data-name='Requests/s'] span")
             wait_until(lambda rate=rate: float(rate.inner_text()) > 1, "its rate")
             assert row(page, origin.address).locator("svg path").nth(1).get_attribute("d").startswith("M")
-        wait_until(lambda: "p99 –" not in page.locator(".plot").nth(1).get_attribute("aria-label"), "latency")
+        wait_until(lambda: f"p99 {DASH}" not in page.locator(".plot").nth(1).get_attribute("aria-label"), "latency")
         assert page.locator(".plot canvas").count() == 2
         page.get_by_text("/cart?n=").first.wait_for()
         assert violations(page) == []
