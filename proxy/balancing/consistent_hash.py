@@ -6,8 +6,8 @@ keys that it gets or had move.
 An endpoint takes at most 1.25 times its weighted share of what is in flight, rounded up
 (Mirrokni, Thorup and Zadimoghaddam 2018), but always `FREE`; above that the next in the key's order
 is asked, the same one that the key would move to if the endpoint were gone. So one key that all the
-world asks for spreads over as many endpoints as it needs. What is in flight is this worker's; see
-`_recount` for how closely it is watched.
+world asks for spreads over as many endpoints as it needs. What is in flight is that of
+all workers, see `upstream.flights`, and `_recount` for how closely it is watched.
 """
 
 from __future__ import annotations
