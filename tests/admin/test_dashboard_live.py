@@ -60,7 +60,8 @@ def test_figures_live_under_load(stage, browser):
             rate = row(page, origin.address).locator("td[data-name='Requests/s'] span")
             wait_until(lambda rate=rate: float(rate.inner_text()) > 1, "its rate")
             assert row(page, origin.address).locator("svg path").nth(1).get_attribute("d").startswith("M")
-        wait_until(lambda: f"p99 {DASH}" not in page.locator(".plot").nth(1).get_attribute("aria-label"), "latency")
+        latency = page.locator(".plot").nth(1)
+        wait_until(lambda: f"p99 {DASH}" not in latency.get_attribute("aria-label"), "percentiles")
         assert page.locator(".plot canvas").count() == 2
         page.get_by_text("/cart?n=").first.wait_for()
         assert violations(page) == []
