@@ -107,7 +107,7 @@ class EndpointConfig(Model):
         "http", description="What the endpoint speaks."
     )
     max_connections: Annotated[int | None, Whole(1, 1_000_000, optional=True)] = Field(
-        None, description="Connections in use at once, shared out among the workers; null: no limit."
+        None, description="Connections in use at once, by all workers together; null: no limit."
     )
     backup: Bool = Field(False, description="Whether it is asked only while the others are down: priority 1.")
     priority: Annotated[int, Whole(0, 100), AfterValidator(_or_backup)] = Field(

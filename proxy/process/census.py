@@ -18,8 +18,10 @@ from proxy.process.crew import Child
 
 LOG = logging.getLogger("proxy.supervisor")
 
-SPARE_ROWS = 16  # for workers that drain while others have taken their slots, and for those of a reload
-GROWTH = 4       # times as many routes and endpoints may come by reloads as there are at the start
+# There may come four times as many by reloads as there are at the start: of workers (and some that drain while
+# others have taken their slots), routes and endpoints. It is room in an address space, and no memory yet.
+GROWTH = 4
+FEWEST_ROWS = 128
 
 
 class Census:
@@ -30,7 +32,8 @@ class Census:
     """
 
     def __init__(self, config: Config) -> None:
-        self.board = Board(2 * config.workers + SPARE_ROWS, cells=max(SMALLEST, GROWTH * cells_for(config)))
+        self.board = Board(max(FEWEST_ROWS, GROWTH * config.workers),
+                           cells=max(SMALLEST, GROWTH * cells_for(config)))
         self._rows: dict[int, int] = {}  # by pid
         self._house = Tally(HOUSE, self.board.first(HOUSE))
         self._house.gauge("started", int(time.time()))

@@ -6,7 +6,7 @@ import pytest
 from proxy.config.load import loads
 from proxy.observe.board import totals
 from proxy.observe.columns import HOUSE, POOL
-from proxy.process.census import SPARE_ROWS, Census
+from proxy.process.census import FEWEST_ROWS, Census
 
 CONFIG = "listen: a:1\nworkers: 2\npools: {web: {endpoints: [a:1]}}\nroutes: [{reverse_proxy: web}]\n"
 
@@ -62,7 +62,7 @@ def test_a_fork_that_fails_takes_no_row(census):
 
 
 def test_a_worker_for_which_no_row_is_left_counts_for_itself(census, caplog):
-    for pid in range(2 * 2 + SPARE_ROWS - 1):
+    for pid in range(FEWEST_ROWS - 1):
         census.start(lambda number, pid=pid: Child(pid + 100))
     numbers = []
     census.start(lambda number: numbers.append(number) or Child(99))
