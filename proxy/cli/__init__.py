@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from proxy import __version__
-from proxy.cli import check, diff, events, explain, reload, run, schema, simulate, status, test, top
+from proxy.cli import check, diff, events, explain, reload, run, schema, simulate, status, test, top, unit
 
 # Each has HELP (one line) and `main(arguments) -> exit status`; with options of its own also
 # `add_options(parser)`, and TEACHING for the end of its help.
@@ -31,6 +31,7 @@ VERBS: dict[str, ModuleType] = {
     "simulate": simulate,
     "explain": explain,
     "test": test,
+    "unit": unit,
 }
 IMPLIED = "run"
 PROGRAM = "python -m proxy"
@@ -46,12 +47,14 @@ examples:
   python -m proxy top -c config.yaml      all of it, live
   python -m proxy schema > schema.json    for an editor that completes and checks the file
   python -m proxy explain GET /cart       which route, which endpoint, what it is told, and why; sends nothing
+  python -m proxy unit -c config.yaml > /etc/systemd/system/proxy.service     so that systemd runs it
   python -m proxy simulate --endpoints 3 --slow a=10x@5s-15s    which strategy copes best? starts nothing
 
 signals, to the process whose pid the ready line names:
   TERM, INT (Ctrl-C)  accept no more, finish what runs within timeouts.drain, end; twice: at once
   HUP                 take up the configuration as it is now (as `python -m proxy reload -c FILE` does)
   USR1                reopen the log files, after rotating them
+  USR2                start the new version of this program on the same sockets; then finish and end
 
 exit status: 0 stopped as asked, 1 could not start, 2 mistakes in the configuration or command line
 """

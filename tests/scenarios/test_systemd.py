@@ -72,7 +72,7 @@ def test_an_upgrade_moves_the_service_to_another_process(stage, systemd):
 class Activated:
     """A proxy that is started with listening sockets as descriptors 3 and following."""
 
-    def __init__(self, folder, yaml, *sockets, before=()):
+    def __init__(self, folder, yaml, *sockets):
         file = folder / "config.yaml"
         file.write_text(yaml)
         moves = " ".join(f"{3 + place}<&{sock.fileno()}" for place, sock in enumerate(sockets))
@@ -80,17 +80,19 @@ class Activated:
         command = ["bash", "-c", script, "sh", sys.executable, "-m", "proxy", "-c", str(file)]
         self.err = folder / "err"
         with self.err.open("wb") as err:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, stderr=err, stdout=subprocess.DEVNULL, pass_fds=[s.fileno() for s in sockets])
-        self.pids = [self.process.pid]
+            self.process = subprocess.Popen(command, cwd=ROOT, stderr=err, stdout=subprocess.DEVNULL,
+                                            pass_fds=[sock.fileno() for sock in sockets])
         self.ready(1)
 
     def log(self):
         return self.err.read_text()
 
     def ready(self, times):
-        return wait_until(lambda: [line for line in self.log().splitlines() if line.startswith("ready:")][times - 1:],
-                          "the ready line")[0]
+        """The line of so many programs after the first."""
+        return wait_until(lambda: self.lines()[times - 1:], "the ready line")[0]
+
+    def lines(self):
+        return [line for line in self.log().splitlines() if line.startswith("ready:")]
 
     def end(self, pid):
         os.kill(pid, signal.SIGTERM)
