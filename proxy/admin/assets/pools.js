@@ -55,7 +55,8 @@ class Endpoint {
 
   #running() {
     const count = this.told.in_flight
-    return count ? `The ${plural(count, 'request')} that it works on may finish.` : 'It works on nothing now.'
+    if (!count) return 'It works on nothing now.'
+    return `The ${count === 1 ? 'request' : plural(count, 'request')} that it works on may finish.`
   }
 
   async #order(verb, done, question = null) {

@@ -1,8 +1,9 @@
 // Why a request went where it went, as the worker that had it tells.
 import {$, make, tell} from './dom.js'
 import {ask, path} from './api.js'
+import {latency} from './format.js'
 
-const ms = value => `${value} ms`
+const ms = value => latency(value / 1000)
 
 function condition(one) {
   return one.holds ? `${one.part} ${one.seen}` : `${one.part} is ${one.seen}, not ${one.wanted}`
@@ -30,15 +31,15 @@ function* parts(story) {
   const {request, answer, routes, pool, attempts, phases} = story
   for (const note of request?.notes ?? []) yield [make('p', {class: 'soft'}, note)]
   if (answer) yield part('Answer', make('p', {}, [String(answer.status || 'none'), answer.why].filter(Boolean).join(': ')))
-  if (phases) yield part('Time', list(Object.entries(phases).map(([name, value]) => make('li', {}, `${name} ${ms(value)}`))))
+  if (phases) yield part('Time', make('p', {}, Object.entries(phases).map(([name, value]) => `${name} ${ms(value)}`).join(' · ')))
   if (attempts?.length) {
     yield part('Attempts', list(attempts.map(one =>
       make('li', {}, make('b', {class: 'address'}, one.endpoint), `: ${one.outcome}, after ${ms(one.after)}`))))
   }
   if (routes?.length) yield part('Routes', list(routes.map(route)))
   if (pool) {
-    yield part(`Pool ${pool.name}${pool.now ? ', as it is now' : ''}`, list(pool.endpoints.map(one => endpoint(one, pool.chosen))),
-      pool.choice ? make('p', {}, `${pool.choice}.`) : '')
+    yield part(`Pool ${pool.name}${pool.now ? ', as it is now' : ''}`, pool.choice ? make('p', {}, `${pool.choice}.`) : '',
+      list(pool.endpoints.map(one => endpoint(one, pool.chosen))))
   }
 }
 
