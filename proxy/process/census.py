@@ -18,8 +18,8 @@ from proxy.process.crew import Child
 
 LOG = logging.getLogger("proxy.supervisor")
 
-# Reloads may bring four times as many as there are at the start: workers (and some that drain while others have
-# taken their slots), routes and endpoints. It is room in an address space, and no memory yet.
+# Reloads may bring four times as many as there are at the start: workers (and some that drain while others
+# have taken their slots), routes and endpoints. It is room in an address space, and no memory yet.
 GROWTH = 4
 FEWEST_ROWS = 128
 
