@@ -11,6 +11,11 @@
     rebinding.py    sockets that come and go                       steering.py     who of them gets new clients
     shifts.py       children that hand over                        hotline.py      `reload` and `diff` from outside
 
+    succession.py   from one program to the next                   upgrade.py      ... as the old one has it
+    estate.py       what is left to the new one                    heir.py         ... and becomes its own
+    activation.py   sockets from systemd                           notify.py       what systemd hears
+    pulse.py        who is stuck
+
 Rules: everything is bound before anything is started; a worker's death loses no queued connection;
 a supervisor's death ends its workers.
 """
