@@ -21,8 +21,8 @@ COLOURS: Final = {
     "up": "green", "full": "yellow", "warming": "cyan", "trial": "cyan", "unreachable": "bold red",
     "ejected": "bold red", "down": "bold red", "draining": "magenta", "disabled": "bright_black",
 }
-BAD: Final = frozenset(("lost", "ejected", "unreachable", "down", "not_reloaded"))
-GOOD: Final = frozenset(("returned", "reachable", "up", "ready", "reloaded"))
+BAD: Final = frozenset(("lost", "ejected", "unreachable", "down", "not_reloaded", "not_upgraded"))
+GOOD: Final = frozenset(("returned", "reachable", "up", "ready", "reloaded", "upgraded"))
 BARS: Final = "▁▂▃▄▅▆▇█"
 SPARK: Final = 20    # characters
 NARROW: Final = 100  # columns; sparks, percentiles and weights need more

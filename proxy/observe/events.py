@@ -44,6 +44,8 @@ KINDS: Final = {
     "stopping": "the proxy was asked to stop",
     "reloaded": "another configuration is in force",
     "not_reloaded": "it has mistakes; what ran before goes on",
+    "upgraded": "another program has taken over",
+    "not_upgraded": "it could not; this one goes on",
     "level": "the operator changes what is logged",
 }
 
