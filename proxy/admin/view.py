@@ -18,7 +18,8 @@ from proxy.admin.merge import SERVING, merged, newest
 from proxy.admin.problems import Problem
 from proxy.observe.events import EventLog, Record
 
-HISTORY: Final = 20  # events kept of each endpoint
+HISTORY: Final = 20  # events kept of each endpoint ...
+MOST_PLACES: Final = 2000  # ... and of so many, those that changed last
 MOST_BEHIND: Final = 1000  # events that a slow reader may have to read; then it is left
 
 Told = dict[str, Any]
@@ -73,7 +74,11 @@ class View:
     def _remember(self, record: Record) -> None:
         if record["endpoint"] is not None:
             place = record["pool"], record["endpoint"]
-            self._histories.setdefault(place, deque(maxlen=HISTORY)).append(record)
+            known = self._histories.pop(place, None) or deque(maxlen=HISTORY)
+            known.append(record)
+            self._histories[place] = known  # the last to change stands last
+            if len(self._histories) > MOST_PLACES:  # names change, and addresses go
+                del self._histories[next(iter(self._histories))]
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
