@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import sub
 from typing import Any, Final
 
 from proxy.observe.board import BOUNDS, BUCKETS, Board, Kind, Name, totals
@@ -41,20 +42,15 @@ class Lapse:
     def __init__(self, new: Look, old: Look) -> None:
         self.seconds = new.time - old.time
         self._new = new.cells
-        self._old = old.cells
+        self._grown = array("q", map(sub, new.cells, old.cells)) + new.cells[len(old.cells):]
 
-    def counted(self, first: int, kind: Kind, column: str) -> int:
-        return self._grown(first + kind.at[column])
-
-    def buckets(self, first: int, kind: Kind, histogram: str) -> list[int]:
-        at = first + kind.at[histogram]
-        return [self._grown(cell) for cell in range(at, at + BUCKETS)]
+    def columns(self, kind: Kind, firsts: Iterable[int]) -> list[int]:
+        """By how much the cells of some names have grown, column by column."""
+        cells = [self._grown[first:first + kind.size] for first in firsts]
+        return list(map(sum, zip(*cells, strict=True))) if cells else [0] * kind.size
 
     def gauge(self, first: int, kind: Kind, column: str) -> int:
         return self._new[first + kind.at[column]]
-
-    def _grown(self, cell: int) -> int:
-        return self._new[cell] - (self._old[cell] if cell < len(self._old) else 0)
 
 
 def figures(names: Sequence[Name], late: Lapse, wide: Lapse) -> Told:
@@ -62,9 +58,8 @@ def figures(names: Sequence[Name], late: Lapse, wide: Lapse) -> Told:
     routes = [name.first for name in names if name.kind == ROUTE.name]
     return {
         "total": {**_line(routes, ROUTE, "seconds", late, wide), **_gauges(names, late),
-                  "sent": _per_second(routes, ROUTE, "sent", late),
-                  "received": _per_second(routes, ROUTE, "received", late),
-                  "classes": {name: _per_second(routes, ROUTE, name, late) for name in CLASSES}},
+                  **_per_second(ROUTE, routes, late, ("sent", "received")),
+                  "classes": _per_second(ROUTE, routes, late, CLASSES)},
         "pools": dict(_pools(names, late, wide)),
     }
 
@@ -84,7 +79,7 @@ def _pools(names: Sequence[Name], late: Lapse, wide: Lapse) -> Iterator[tuple[st
             own = endpoints.get(name.parts[0], {})
             yield name.parts[0], {
                 **_line(own.values(), ENDPOINT, "head", late, wide),
-                "retries": _per_second([name.first], POOL, "retries", late),
+                **_per_second(POOL, [name.first], late, ("retries",)),
                 "endpoints": {address: _line([first], ENDPOINT, "head", late, wide)
                               for address, first in own.items()}}
 
@@ -92,21 +87,22 @@ def _pools(names: Sequence[Name], late: Lapse, wide: Lapse) -> Iterator[tuple[st
 def _line(firsts: Iterable[int], kind: Kind, histogram: str, late: Lapse, wide: Lapse) -> Told:
     """Rate, share of errors and percentiles of some names together."""
     firsts = list(firsts)
-    count = {name: sum(late.counted(first, kind, name) for first in firsts) for name in CLASSES}
-    bad = count["none"] + count["5xx"]
-    if "failures" in kind.at:
-        bad += (failures := sum(late.counted(first, kind, "failures") for first in firsts))
-        count["failures"] = failures
-    everything = sum(count.values())
-    columns = [wide.buckets(first, kind, histogram) for first in firsts]
-    buckets = [sum(column) for column in zip(*columns, strict=True)]
+    columns = late.columns(kind, firsts)
+    count = {name: columns[kind.at[name]] for name in CLASSES}
+    failures = columns[kind.at["failures"]] if "failures" in kind.at else 0
+    unanswered = max(0, failures - count["5xx"])  # an answer of 502 to 504 is both
+    bad = count["none"] + count["5xx"] + unanswered
+    everything = sum(count.values()) + unanswered
+    at = kind.at[histogram]
+    buckets = wide.columns(kind, firsts)[at:at + BUCKETS]
     return {"rate": round(everything / late.seconds, 2),
             "errors": round(bad / everything, 4) if everything else 0.0,
             **{f"p{round(share * 100)}": percentile(buckets, share) for share in PERCENTILES}}
 
 
-def _per_second(firsts: Iterable[int], kind: Kind, column: str, late: Lapse) -> float:
-    return round(sum(late.counted(first, kind, column) for first in firsts) / late.seconds, 2)
+def _per_second(kind: Kind, firsts: Iterable[int], late: Lapse, names: Iterable[str]) -> Told:
+    columns = late.columns(kind, firsts)
+    return {name: round(columns[kind.at[name]] / late.seconds, 2) for name in names}
 
 
 def percentile(buckets: Sequence[int], share: float) -> float | None:

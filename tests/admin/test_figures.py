@@ -74,6 +74,19 @@ def test_who_comes_later_begins_with_nothing(board, counters):
     assert between(board, come)["pools"]["web"]["endpoints"]["b:1"]["rate"] == 0.5
 
 
+@pytest.mark.parametrize("status, failures, rate, errors", [
+    (502, 4, 2.0, 1.0), (200, 4, 4.0, 0.5), (200, 0, 2.0, 0.0)])
+def test_a_failure_that_was_answered_counts_once(board, counters, status, failures, rate, errors):
+    def fail():
+        for _ in range(4):
+            counters.endpoint("web", "a:1").answered(status, 0.001)
+        counters.endpoint("web", "a:1").add("failures", failures)
+        counters.tick(0.0)
+
+    told = between(board, fail)["pools"]["web"]
+    assert (told["rate"], told["errors"]) == (rate, errors)
+
+
 def test_a_pool_that_is_gone_is_not_shown(board, counters):
     counters.show({}, [])
     counters.tick(0.0)

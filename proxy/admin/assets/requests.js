@@ -9,6 +9,7 @@ const MOST = 30
 const RECENT = 300 // seconds: what was slow before that is not "now"
 
 const took = request => request.milliseconds / 1000
+// 499: the client went away before it had an answer.
 const lookOf = ({status}) => status >= 500 || status === 0 ? 'bad' : status >= 400 ? 'warn' : 'good'
 
 function whereTo({route, pool, endpoint, attempts}) {
@@ -72,7 +73,7 @@ export class Requests {
     const all = new Map([...last, ...remarkable].map(one => [`${one.from} ${one.id} ${one.ended.toFixed(2)}`, one]))
     const since = Date.now() / 1000 - RECENT
     const recent = [...all.values()].filter(one => one.ended > since)
-    this.failed.update(recent.filter(one => one.status >= 500 || one.status === 0).sort((a, b) => b.ended - a.ended))
+    this.failed.update(recent.filter(one => one.status >= 499 || one.status === 0).sort((a, b) => b.ended - a.ended))
     this.slow.update(recent.filter(one => one.status !== 101).sort((a, b) => took(b) - took(a)))
   }
 }
