@@ -8,8 +8,8 @@
 
     reload.py       who asks for one, what came of it              changeover.py   read, prepare, commit
     reading.py      the file, by a child of its own                reloading.py    a worker's half
-    rebinding.py    sockets that come and go                       steering.py     who of them gets new clients
-    shifts.py       children that hand over                        hotline.py      `reload` and `diff` from outside
+    rebinding.py    sockets that come and go                       steering.py     who gets new clients
+    shifts.py       children that hand over                        hotline.py      `reload`, `diff`
 
     succession.py   from one program to the next                   upgrade.py      ... as the old one has it
     estate.py       what is left to the new one                    heir.py         ... and becomes its own

@@ -56,6 +56,10 @@ PACKED: Final = "packed"  # the reader's word
 Done = Callable[[Report, float, float], None]
 
 
+def over() -> None:
+    """Nothing follows."""
+
+
 class Stage(Enum):
     READING = auto()
     PREPARING = auto()
@@ -379,6 +383,7 @@ class Changeover:
     def _finish(self) -> None:
         self._stage = Stage.OVER
         self._stop_timer()
+        self._then = over  # what keeps itself is garbage that a fork freezes
         self._findings.close()
         seconds = self._house.loop.time() - self._began
         if warning := descriptors.shortage(self._config.limits.connections):

@@ -170,6 +170,7 @@ class Channel:
 
     def close(self) -> None:
         self._stop_listening()
+        self._on_message, self._on_end = unheard, unnoticed  # or a child and its channel keep each other
         self.abandon()
 
     def abandon(self) -> None:

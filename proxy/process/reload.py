@@ -57,8 +57,9 @@ class Outcome:
     def __str__(self) -> str:
         more = f" and {len(self.changes) - SHOWN} more" if len(self.changes) > SHOWN else ""
         changes = "; ".join(self.changes[:SHOWN]) + more
-        return (f"generation {self.generation} after {self.seconds * 1000:.0f} ms, of which clients waited"
-                f" {self.pause * 1000:.1f}: {changes or 'nothing has changed'}")
+        took, paused = self.seconds * 1000, self.pause * 1000
+        return (f"generation {self.generation} after {took:.0f} ms, for {paused:.1f} of which clients waited:"
+                f" {changes or 'nothing has changed'}")
 
 
 def nobody_asks(outcome: Outcome) -> None:

@@ -40,6 +40,7 @@ def dismiss(house: Supervisor, slot: Slot, seconds: float) -> None:
         slot.child.leaving = True
         slot.child.channel.send("stop")
         house.keeper.kill_after(slot.child, seconds)
+        slot.child = None
 
 
 def change_desk(house: Supervisor, seconds: float) -> None:

@@ -50,7 +50,8 @@ def building(config: Config, access_log: AccessLog | None, loop: asyncio.Abstrac
     public = public_hosts(config)
     for name, pool in config.pools.items():
         if len(pool.endpoints) >= MANY:
-            yield partial(patterns_of, frozenset(map(place_of, pool.endpoints)), public)
+            places = carry.places(name).union(map(place_of, pool.endpoints))
+            yield partial(patterns_of, places, public)
         pools[name] = carry.pool(name, partial(build_pool, name, config, public, loop, wheel, counters))
         yield None
     routes: list[Route] = []

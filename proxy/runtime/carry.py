@@ -16,7 +16,9 @@ from proxy.config.schema import Config, EndpointConfig, PoolConfig
 from proxy.config.static_schema import StaticConfig
 from proxy.handlers.static import Static
 from proxy.handlers.static_cache import SHELF
+from proxy.upstream.disguise import Place
 from proxy.upstream.pool import Pool
+from proxy.upstream.siblings import known_as
 from proxy.upstream.succession import Heirs, retire, succeed
 from proxy.wire.headers import HeaderMemo
 
@@ -51,8 +53,15 @@ class Carry:
         pool = self._old.pools[name]
         was, is_now = self._old_config.pools[name], self._config.pools[name]
         if was != is_now or not self._around:
-            self._changes.append((pool, build(), heirs(was, is_now)))
+            becomes = build()
+            becomes.disguise.learn(places_of(pool, becomes))
+            self._changes.append((pool, becomes, heirs(was, is_now)))
         return pool
+
+    def places(self, name: str) -> frozenset[Place]:
+        """Where endpoints of the old pool are, which answer for a while after they have gone."""
+        return frozenset() if self._old is None or name not in self._old.pools else places_of(
+            self._old.pools[name])
 
     def static(self, config: StaticConfig, prefix: bytes) -> Static:
         """The handler that serves this folder under this prefix, by the same rules if there is one."""
@@ -84,6 +93,10 @@ class Carry:
         for static in self._old.statics:
             if static not in self.statics:
                 static.forget()
+
+
+def places_of(*pools: Pool) -> frozenset[Place]:
+    return frozenset(place for pool in pools for endpoint in pool.endpoints for place in known_as(endpoint))
 
 
 def surroundings(config: Config) -> tuple[object, ...]:

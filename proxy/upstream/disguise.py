@@ -26,6 +26,8 @@ _END = rf"(?![\w-]|\.\w|{_COLON}[0-9])"
 _ESCAPE = re.compile(rb"(%(?:25)*)[0-9A-Fa-f]{2}")
 _RESERVED = re.compile(rb"[:/\[\]]")
 
+Place = tuple[str, int | None]  # host and port; (path, None) of a Unix socket
+
 
 class Disguise:
     """Finds and replaces a pool's endpoint addresses in response heads.
@@ -35,17 +37,29 @@ class Disguise:
         public: host names that clients ask for, in lower case.
     """
 
-    def __init__(self, addresses: Iterable[tuple[str, int | None]], public: Collection[str] = ()) -> None:
+    def __init__(self, addresses: Iterable[Place], public: Collection[str] = ()) -> None:
         self._public = frozenset(public)
+        self._known: frozenset[Place] = frozenset()
+        self._take(patterns_of(self._known, self._public))
         self.learn(addresses)
 
-    def allow(self, public: Collection[str]) -> None:
-        """These are the names of the site from now on; `learn` anew."""
-        self._public = frozenset(public)
+    def become(self, other: Disguise) -> None:
+        """Know what another one knows."""
+        self._public, self._known = other._public, other._known
+        self._take(other._patterns)
 
-    def learn(self, addresses: Iterable[tuple[str, int | None]]) -> None:
-        """These are the addresses from now on."""
-        patterns = patterns_of(frozenset(addresses), self._public)
+    def learn(self, addresses: Iterable[Place]) -> None:
+        """These are the addresses from now on; those of before may stay hidden, too.
+
+        So a reload prepares patterns for the old and the new ones, and none has to be made when it comes.
+        """
+        wanted = frozenset(addresses)
+        if not wanted <= self._known:
+            self._known = wanted
+            self._take(patterns_of(wanted, self._public))
+
+    def _take(self, patterns: Patterns) -> None:
+        self._patterns = patterns
         self._found, self._domain, self._socket = patterns.found, patterns.domain, patterns.socket
         self._marks, self._mark = patterns.marks, patterns.mark
 
@@ -91,9 +105,9 @@ class Patterns(NamedTuple):
     mark: re.Pattern[bytes]
 
 
-@lru_cache(256)
-def patterns_of(addresses: frozenset[tuple[str, int | None]], public: frozenset[str]) -> Patterns:
-    """Remembered, as a reload prepares here what it then changes without a pause."""
+@lru_cache(16)
+def patterns_of(addresses: frozenset[Place], public: frozenset[str]) -> Patterns:
+    """Remembered: a large pool's are made by a thread, and then looked up here."""
     sockets = {host for host, port in addresses if port is None}
     ports: dict[str, set[int]] = {}
     for host, port in addresses:

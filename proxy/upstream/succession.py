@@ -44,7 +44,7 @@ def succeed(pool: Pool, new: Pool, heirs: Heirs) -> None:
     _take_rules(pool, new)
     if not heirs.strategy:
         pool.use_strategy(new.strategy)
-    pool.disguise.allow(new.rules.public)
+    pool.disguise.become(new.disguise)
     for endpoint in pool.endpoints:
         if not heirs.checked:
             endpoint.probe_failure = ""

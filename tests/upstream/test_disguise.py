@@ -164,3 +164,17 @@ def test_a_name_that_the_site_is_asked_for_is_its_own(line):
     assert hidden.sees(b"HTTP/1.1 302 Found\r\n" + line + b"\r\n")
     assert not shown.sees(b"HTTP/1.1 302 Found\r\n" + line + b"\r\n")
     assert shown.sees(b"HTTP/1.1 302 Found\r\nLocation: http://shop.example:8000/\r\n")
+
+
+def test_what_another_one_has_learned_is_taken_over():
+    """So a reload makes no patterns while clients wait."""
+    old = Disguise([("10.0.0.1", 80)])
+    prepared = Disguise([("10.0.0.1", 80), ("10.0.0.2", 80)], {"a.example"})
+    old.become(prepared)
+    assert old.sees(b"X: 10.0.0.2:80\r\n")
+    patterns = old._patterns
+    old.learn([("10.0.0.2", 80)])
+    assert old._patterns is patterns  # one that has just gone stays hidden
+    old.learn([("10.0.0.3", 80)])
+    assert old.sees(b"X: 10.0.0.3:80\r\n")
+    assert not old.sees(b"X: 10.0.0.1:80\r\n")
