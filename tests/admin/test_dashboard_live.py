@@ -63,7 +63,12 @@ def test_figures_live_under_load(stage, browser):
         latency = page.locator(".plot").nth(1)
         wait_until(lambda: f"p99 {DASH}" not in latency.get_attribute("aria-label"), "percentiles")
         assert page.locator(".plot canvas").count() == 2
-        page.get_by_text("/cart?n=").first.wait_for()
+        page.get_by_role("button", name="Why? GET /cart?n=").first.click()
+        story = page.get_by_role("dialog", name="GET /cart?n=")
+        for part in ("Time", "Attempts", "Routes", "Pool web"):
+            story.get_by_role("heading", name=part).wait_for()
+        assert violations(page) == []
+        page.keyboard.press("Escape")
         assert violations(page) == []
         page.set_viewport_size(PHONE)
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]

@@ -39,7 +39,9 @@ class List {
     this.rows = new Rows(this.list, request => `${request.from} ${request.id} ${request.ended.toFixed(2)}`, begin)
   }
 
+  /** It stands still while somebody is in it, so that nobody presses what has just moved there. */
   update(requests) {
+    if (this.list.matches(':hover, :focus-within')) return
     this.rows.update(requests.slice(0, MOST))
     show(this.empty, !requests.length)
     // What scrolls must be reached by keyboard, too.
