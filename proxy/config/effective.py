@@ -16,7 +16,6 @@ from proxy.config.rules import Duration, Percent, Size
 
 HIDDEN: Final = "***"
 SECRET: Final = re.compile(r"(?i)token|secret|password|passwd|authorization|cookie|api[_-]?key|credential")
-NAMES_OF_HEADERS: Final = ("headers",)
 UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 SIZES: Final = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 

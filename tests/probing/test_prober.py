@@ -10,6 +10,7 @@ from proxy.probing.health import Health
 from proxy.probing.named import Directory
 from proxy.probing.probe import Found
 from proxy.probing.prober import HealthWatcher, Place, Prober
+from tests.faults.load import reached
 
 PLACE = Place("web", "127.0.0.1:8002")
 
@@ -173,3 +174,48 @@ async def test_a_name_is_probed_once_it_was_looked_up_and_others_do_not_wait_for
     life.cancel()
     assert [name for name, _ in watched.began] == ["a:1", "10.0.0.1:80", "10.0.0.2:80"]
     assert [place.endpoint for place, _, _ in watched.told] == ["a:1", "name.internal:80"]
+
+
+async def test_endpoints_come_and_go(monkeypatch):
+    pools = {"web": Pool(HealthCheck(interval="5ms"), "a:1"), "none": Pool(None, "c:1")}
+    watched = Watched(monkeypatch, pools)
+    watched.watcher.endpoint("web", "early:1", there=True)  # what a successor knows before it runs
+    life = asyncio.create_task(watched.watcher.run())
+    await asyncio.wait_for(watched.watcher.known(), 5)
+    watched.watcher.endpoint("web", "late:1", there=True)
+    watched.watcher.endpoint("none", "d:1", there=True)
+    await asyncio.wait_for(watched.watcher.known(), 5)
+    assert [place.endpoint for place, _, _ in watched.told] == ["a:1", "early:1", "late:1"]
+    for name in ("a:1", "late:1", "none:1"):
+        watched.watcher.endpoint("web", name, there=False)
+    await reached(lambda: len(watched.watcher._runs) == 1)
+    began = len(watched.began)
+    await reached(lambda: len(watched.began) >= began + 3)
+    assert {name for name, _ in watched.began[began:]} == {"early:1"}
+    life.cancel()
+
+
+async def test_a_prober_that_fails_ends_the_watcher(monkeypatch):
+    watched = Watched(monkeypatch, {"web": Pool(HealthCheck(interval="5ms"), "a:1", "b:1")})
+    monkeypatch.setattr(Prober, "_look", broken)
+    with pytest.raises(RuntimeError, match="a defect"):
+        await asyncio.wait_for(watched.watcher.run(), 5)
+    assert all(task.done() for task in watched.watcher._runs.values())
+
+
+async def broken(prober):
+    raise RuntimeError("a defect")
+
+
+async def test_changes_are_events_too():
+    records = []
+    played = Played("+---")
+    health = Health(2, 3, up=None)
+    prober = Prober(PLACE, HealthCheck(interval="1ms", timeout="5s"), played, health, lambda *news: None,
+                    records.append)
+    life = asyncio.create_task(prober.run(0.0))
+    await asyncio.wait_for(played.over.wait(), 5)
+    life.cancel()
+    (record,) = records
+    assert (record["kind"], record["pool"], record["endpoint"]) == ("down", *PLACE)
+    assert record["text"].startswith("3 of 3 probes failed, last: HTTP 500 in ")

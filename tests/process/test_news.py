@@ -65,3 +65,17 @@ def test_names_and_probes_hold_while_somebody_looks():
     assert list(known.kept(old, old)) == list(known)
     assert list(known.kept(old, config("{web: {endpoints: [n:1, b:1], health_check: {}}}"))) == []
     assert known.kept(old, old).orders() == []
+
+
+def test_of_an_endpoint_that_comes_again_nothing_old_is_known():
+    added = {"there": True, "weight": 1, "backup": False, "max_connections": None, "unchecked": True}
+    known = News()
+    known.note(news.ENDPOINT, news.endpoint("web", "a:1", **added))
+    known.note(news.HEALTH, news.health("web", "a:1", up=True, why=""))
+    known.note(news.ORDER, news.order("web", "a:1", "drain"))
+    known.note(news.ORDER, news.order("web", "b:1", "drain"))
+    known.note(news.ENDPOINT, news.endpoint("web", "a:1", there=False))
+    assert list(known.endpoints()) == [("web", "a:1", False)]
+    known.note(news.ENDPOINT, news.endpoint("web", "a:1", **added))
+    assert [(word, json.loads(text)["endpoint"]) for word, text in known] == [
+        ("order", "b:1"), ("endpoint", "a:1")]
