@@ -30,7 +30,8 @@ class Exchange:
 
 def cost(what, number=TIMES, **scope):
     """Nanoseconds of CPU: the best round."""
-    return min(timeit.repeat(what, timer=process_time, globals=scope, number=number, repeat=ROUNDS)) / number * 1e9
+    seconds = min(timeit.repeat(what, timer=process_time, globals=scope, number=number, repeat=ROUNDS))
+    return seconds / number * 1e9
 
 
 def rows():
@@ -44,7 +45,8 @@ def rows():
         ring.ended(exchange, now)
     redaction = Redaction((), ())
     yield "256 of them in a list", cost(
-        "[summary(past, redaction) for past in ring.last()]", 20, summary=summary, ring=ring, redaction=redaction)
+        "[summary(past, redaction) for past in ring.last()]", 20,
+        summary=summary, ring=ring, redaction=redaction)
 
 
 def main():

@@ -32,8 +32,8 @@ limits:
         at(1, 1, "listen: '127.0.0.1:99999' has the port 99999, which is out of range (1 to 65535)"),
         at(
             2, 1, "timeout: 'timeout' is not a key here; did you mean 'timeouts'? (listen, workers, "
-            "trusted_proxies, access_log, error_log, recent, timeouts, limits, buffers, pools, routes, tests, "
-            "admin)",
+            "trusted_proxies, access_log, error_log, recent, timeouts, limits, buffers, pools, routes, "
+            "tests, admin)",
         ),
         at(4, 3, "timeouts.connect: 5 is not a duration; did you mean 5s? (250ms, 5s, 1m, 1h)"),
         at(

@@ -25,7 +25,8 @@ def test_defaults(read, good):
         "request_head": 32 << 10, "headers": 100, "request_body": 100 << 20, "connections": 10_000,
         "connections_per_client": None,
     }  # fmt: skip
-    assert config.buffers.model_dump() == {"memory": 64 << 10, "file": 1 << 30, "static": 64 << 20, "directory": None}
+    assert config.buffers.model_dump() == {
+        "memory": 64 << 10, "file": 1 << 30, "static": 64 << 20, "directory": None}
     pool = config.pools["web"]
     assert (pool.strategy, pool.idle_connections.max, pool.idle_connections.timeout) == (
         "round_robin",
