@@ -35,6 +35,7 @@ HEAD, BODY, WAIT, LINGER, TUNNEL, CLOSING = range(6)
 HELD_MOST = 65536     # pipelined octets kept while an exchange runs; more are left in the socket
 WRITE_HIGH = 0        # unsent octets above which a client is slow: uvloop passes on up to 250 KiB at once
 KNOWN_MOST = 8192     # octets up to which what is held may be one head that the memo knows
+FIRST_WORD = 1.0      # seconds that a client has for its first request if we are about to leave
 LINGER_SECONDS = 3.0  # how long a client may go on sending after the last answer
 
 
@@ -57,17 +58,15 @@ class H1Connection(asyncio.Protocol):
         self.phase = HEAD
         self.exchange: H1Exchange | None = None
         self.held = b""
-        self.keep = True
-        self.paused = False
-        self.reading = True
+        self.keep = self.reading = True
+        self.paused = self._advancing = False
         self.deadline = NEVER
         self.patience = NEVER  # when the current answer goes to a file, should its client stay slow
-        self._advancing = False
         self._blank = False  # an empty line was passed over
         self._checked = 0    # octets of an unfinished head that were found good
+        self._unsent = 0
         self._timed = True   # the first head's time runs from the accept
         self._intake: Intake | None = None
-        self._unsent = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -82,8 +81,7 @@ class H1Connection(asyncio.Protocol):
         self.phase = CLOSING
         self.held = b""
         self._intake = None
-        exchange = self.exchange
-        self.exchange = None
+        exchange, self.exchange = self.exchange, None
         self.listener.closed(self)
         if exchange is not None:
             exchange.lost()
@@ -344,10 +342,14 @@ class H1Connection(asyncio.Protocol):
         self.start_reading()
 
     def drain(self) -> None:
-        """Close now if idle, else after the current exchange."""
-        self.keep = False
+        """Close now if idle, else after the current exchange; who has just come may still ask."""
+        until = self.deadline - self.switch.runtime.settings.head_timeout + FIRST_WORD
+        again, self.keep = not self.keep, False
         if self.phase == HEAD and not self.held:
-            self.end(linger=False)
+            if not self._timed or not (again or until > monotonic()):
+                self.end(linger=False)
+            elif not again:
+                self.deadline = until
 
     def expired(self) -> None:
         """A deadline has passed (RFC 9110 section 15.5.9 for 408)."""
@@ -356,12 +358,10 @@ class H1Connection(asyncio.Protocol):
             self.deadline = self._last_deadline() if self.paused else self._phase_deadline()
             self.exchange.hurry()
             return
-        slow = self.paused or self.phase in (LINGER, CLOSING)
-        if slow and self._took_some():
-            return
-        if slow:
-            self.deadline = NEVER
-            self.transport.abort()
+        if self.paused or self.phase in (LINGER, CLOSING):
+            if not self._took_some():
+                self.deadline = NEVER
+                self.transport.abort()
         elif self.phase == BODY:
             self.fail(RequestError(408, "the body came too slowly", "timeouts.request_body"))
         elif self.phase == HEAD and self.held:

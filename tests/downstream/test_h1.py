@@ -662,6 +662,29 @@ def test_an_idle_connection_drains_at_once(stage):
     assert s.transport.lost
 
 
+def test_who_has_just_come_may_ask_before_we_leave(stage):
+    """Else a new connection would be closed without a word, and a POST not be sent again."""
+    s, other, older = stage(answer=hello), stage(), stage()
+    for one in (s, other):
+        one.listener.draining = True
+        one.connection.drain()
+        one.connection.drain()
+        one.loop.run()
+        assert not one.transport.lost
+        assert one.connection.deadline == one.clock.now + h1.FIRST_WORD
+    older.clock.now += h1.FIRST_WORD
+    older.connection.drain()
+    older.loop.run()
+    assert older.transport.lost  # it had its time
+    older.clock.now -= h1.FIRST_WORD
+    s.send(GET)
+    assert s.got() == OK_CLOSE
+    other.clock.now += h1.FIRST_WORD
+    other.connection.expired()
+    other.loop.run()
+    assert other.transport.lost
+
+
 def test_a_running_exchange_is_finished_and_the_client_told(stage):
     s = stage()
     s.send(GET)
