@@ -35,7 +35,7 @@ class Chart {
     const {tick: word, least, lines} = this.shape
     this.plot = new uPlot({
       width: this.stage.clientWidth || 300, height: HEIGHT, legend: {show: false},
-      padding: [10, 6, 0, 0],
+      padding: [10, 26, 0, 0],
       cursor: {y: false, drag: {x: false, y: false}, sync: {key: 'both'}},
       hooks: {setCursor: [plot => { this.hovered = plot.cursor.idx; this.#name() }]},
       scales: {y: {range: (_, low, high) => [0, Math.max(high ?? 0, least) * 1.1]}},
