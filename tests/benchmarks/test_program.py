@@ -1,4 +1,5 @@
 import importlib
+import inspect
 import re
 import timeit
 
@@ -69,11 +70,12 @@ def test_every_micro_benchmark_runs(name, monkeypatch, capsys):
     """A handful of calls: no figure of it means anything, but nothing that it uses has gone."""
     repeat = timeit.repeat
 
-    def little(statement, number, **options):
-        return repeat(statement, **{**options, "number": min(number, 3), "repeat": 1})
+    def little(*given, **options):
+        asked = inspect.signature(repeat).bind(*given, **options).arguments
+        return repeat(**{**asked, "number": min(asked["number"], 3), "repeat": 1})
 
     monkeypatch.setattr(timeit, "repeat", little)
     importlib.import_module(name).main()
     rows = capsys.readouterr().out.splitlines()
-    assert len(rows) >= 5
+    assert len(rows) >= 4
     assert all(re.search(r"\d", row) for row in rows)
