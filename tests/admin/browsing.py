@@ -124,8 +124,16 @@ class Desk:
         self._do(self._start())
         return self
 
+    async def _end_tasks(self):
+        """The stream's beat goes on for a while after the last viewer; others count the tasks there are."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
     def __exit__(self, *_):
         self._do(self._runner.cleanup())
+        self._do(self._end_tasks())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
