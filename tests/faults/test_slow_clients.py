@@ -37,7 +37,8 @@ def spooled(proxy):
     for pid in proxy.workers():
         for fd in Path(f"/proc/{pid}/fd").iterdir():
             try:
-                if os.readlink(fd).endswith("(deleted)"):
+                name = os.readlink(fd)
+                if name.endswith("(deleted)") and not name.startswith("/memfd:"):  # the board is no body
                     total += os.stat(fd).st_size
             except FileNotFoundError:
                 pass
