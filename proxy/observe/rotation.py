@@ -138,25 +138,29 @@ class Rotation:
             OSError: such as a disk that is full; what could not be compressed is as it was.
         """
         _be_modest()
-        kept = set(self._old()[:self._keep])
-        for match in self._found():
-            if match[1] not in kept:
-                _remove(os.path.join(self._folder, match[0]))
+        found = self._found()  # once: a file that another process puts aside meanwhile is none of these
+        if self._keep is not None:
+            excess = set(_newest_first(found)[self._keep:])
+            for match in found:
+                if match[1] in excess:
+                    _remove(os.path.join(self._folder, match[0]))
+            found = [match for match in found if match[1] not in excess]
         if not self._compress:
             return True
-        plain = [match[0] for match in self._found() if not match[4]]
+        plain = [match[0] for match in found if not match[4]]
         done = [_compressed(os.path.join(self._folder, name)) for name in plain]
         return all(done)
-
-    def _old(self) -> list[str]:
-        """Names of old files, without `.gz`, from the newest on."""
-        ages = {match[1]: (match[2], int(match[3] or 1)) for match in self._found()}
-        return sorted(ages, key=ages.__getitem__, reverse=True)
 
     def _found(self) -> list[re.Match[str]]:
         """All our old files: groups are the name, its stamp, its number, and `.gz`."""
         matches = map(self._ours.fullmatch, os.listdir(self._folder))
         return [match for match in matches if match is not None]
+
+
+def _newest_first(found: list[re.Match[str]]) -> list[str]:
+    """Names of old files, without `.gz`."""
+    ages = {match[1]: (match[2], int(match[3] or 1)) for match in found}
+    return sorted(ages, key=ages.__getitem__, reverse=True)
 
 
 def _locked(fd: int) -> bool:

@@ -177,6 +177,23 @@ def test_keep_none_and_keep_all(file):
     assert not others(file)
 
 
+def test_what_another_process_puts_aside_meanwhile_is_not_removed(file, monkeypatch):
+    (file.parent / "access.log-20261122-080116").write_bytes(b"old\n")
+    fresh = file.parent / "access.log-20261122-080117"
+    listed = os.listdir
+
+    def and_then_another_turned(folder):
+        names = listed(folder)
+        fresh.write_bytes(b"new\n")
+        return names
+
+    monkeypatch.setattr(rotation.os, "listdir", and_then_another_turned)
+    for keep in (None, 1, 0):
+        fresh.unlink(missing_ok=True)
+        assert tidy(made(file, keep=keep, compress=False))
+        assert fresh.exists()
+
+
 def test_what_a_crash_has_left(file):
     """The half-made `.gz` of a file, and one whose file is gone."""
     old = file.parent / "access.log-20261122-080116"
