@@ -45,7 +45,7 @@ def serve_queue(pool: Pool, now: float) -> None:
     if pool.panic and not pool.paused and (waiter := pool.queue.take()) is not None:
         waiter.turn()  # one tries whether an endpoint is back
     elif pool.queue:
-        pool._admit()  # who had tried all that were there, one of which is back since
+        pool.admit()  # who had tried all that were there, one of which is back since
 
 
 def second(pool: Pool) -> None:
@@ -54,7 +54,7 @@ def second(pool: Pool) -> None:
     pool.retry.budget.fade()
     if pool.hedge is not None:
         pool.hedge.settle()
-    pool._complaints.second()
+    pool.complaints.second()
     if not pool.paused and not pool.queue:
         pool.queue = pool.rules.queue  # a pause gives it one
 
@@ -62,9 +62,9 @@ def second(pool: Pool) -> None:
 def review(pool: Pool) -> None:
     """Eject who fails much more often than the others."""
     rules = pool.rules.ejection
-    if rules is not None and (found := rules.outlier(pool._active)) is not None:
+    if rules is not None and (found := rules.outlier(pool.active)) is not None:
         endpoint, share, others = found
-        pool._eject(endpoint, rules, f"{share:.0%} of its answers failed, {others:.0%} of the others'")
+        pool.eject(endpoint, rules, f"{share:.0%} of its answers failed, {others:.0%} of the others'")
 
 
 def wake(pool: Pool) -> None:
@@ -78,9 +78,9 @@ def wake(pool: Pool) -> None:
         if endpoint.down_until <= now:
             endpoint.down_until = 0.0
         endpoint.try_out(now)
-        pool._warm(endpoint)
+        pool.warm(endpoint)
     if back:
-        pool._rebuild()
+        pool.rebuild()
 
 
 def rewarm(pool: Pool) -> None:
@@ -89,6 +89,6 @@ def rewarm(pool: Pool) -> None:
     for endpoint in pool.endpoints:
         if endpoint.warm_from and now - endpoint.warm_from >= pool.rules.slow_start:
             endpoint.warm_from = 0.0
-    pool._weigh()
+    pool.weigh_anew()
     if before != [endpoint.weight for endpoint in pool.endpoints]:
-        pool._rebuild()
+        pool.rebuild()

@@ -2,7 +2,7 @@
 
 The rule of this room: an endpoint's standing changes here and nowhere else, each change is logged with
 its reason, and the strategy only ever sees who may be picked now. Refusals, ejection, probes, warming up
-and the operator's orders all end in one `_rebuild`.
+and the operator's orders all end in one `rebuild`.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Pool:
     """See the module; lives as long as its worker's runtime.
 
     Attributes:
+        active: the endpoints that the strategy knows now.
         full: endpoints at their limit.
         signs: whether one of them may be leaving.
         panic: no endpoint is available, so all that might still work are tried.
@@ -74,10 +75,10 @@ class Pool:
         self.signs = Signs()
         self.unreachable: Callable[[str], None] = _nobody  # told of a configured name that may have moved
         self.report: Report = unreported  # told of each change of an endpoint's standing
-        self._active: list[Endpoint] = []
+        self.active: list[Endpoint] = []
         self._retired: list[Endpoint] = []  # no longer of the pool, but still at work
-        self._complaints = Complaints(name)
-        self.complain = self._complaints.add
+        self.complaints = Complaints(name)
+        self.complain = self.complaints.add
         self.opens: Callable[[Pool, Endpoint], Awaitable[UpstreamConnection]] | None = None  # see `connect`
         self._course = Course()
         self._renew()
@@ -110,7 +111,7 @@ class Pool:
         if not waited and self.queue is not None and ((self.panic and self.queue) or self._stands_behind()):
             return None
         avoid: Collection[Endpoint] = {*tried, *self.full} if self.full else tried
-        if leaving and any(e not in avoid and e not in leaving for e in self._active):
+        if leaving and any(e not in avoid and e not in leaving for e in self.active):
             avoid = {*avoid, *leaving}
         endpoint = self._choose(exchange, avoid)
         return self._last_resort(avoid, tried=bool(tried)) if endpoint is None else endpoint
@@ -130,7 +131,7 @@ class Pool:
 
     def may_pick(self, endpoint: Endpoint) -> bool:
         """Whether the strategy knows it now."""
-        return endpoint in self._active
+        return endpoint in self.active
 
     def has_other(self, tried: Collection[Endpoint], *, resting: bool = False) -> bool:
         """Whether one that was not tried has a place, and is available or, if that will do, only rests."""
@@ -160,7 +161,7 @@ class Pool:
         if endpoint.most:
             self._look_at_full()
             if self.queue:
-                self._admit()
+                self.admit()
 
     def _look_at_full(self) -> None:
         """Who works for other workers, too, may have a place that was freed there."""
@@ -184,11 +185,11 @@ class Pool:
         self.flights.look(self.loop.time())
         self._look_at_full()
         if self.queue:
-            self._admit()
+            self.admit()
         if self.queue is not None:
             self.flights.waits(self.queue, self._look_for_places)
 
-    def _admit(self) -> None:
+    def admit(self) -> None:
         """Let those who wait have the places that are free, at endpoints of a later priority, too."""
         queue = cast(Queue, self.queue)
         for _ in range(len(queue)):  # no more: who finds nothing goes back
@@ -205,7 +206,7 @@ class Pool:
             return home not in self.full
         if self.panic:
             return False  # one at a time tries, see `_tick`
-        if self.full.issuperset(self._active) and not self.has_other(()):
+        if self.full.issuperset(self.active) and not self.has_other(()):
             return False
         return not self.flights.yields(cast(Queue, self.queue))
 
@@ -222,7 +223,7 @@ class Pool:
         changed(self, endpoint, "unreachable", f"cannot be reached: {reason}", seconds=rest)
         if endpoint.origin != endpoint.name:
             self.unreachable(endpoint.origin)
-        self._rebuild()
+        self.rebuild()
 
     def connected(self, endpoint: Endpoint) -> None:
         """`endpoint` answers again."""
@@ -240,7 +241,7 @@ class Pool:
         endpoint.tally.add("failures")
         rules = self.rules.ejection
         if rules is not None and (sign := rules.failed(endpoint, self.loop.time(), sent_at)):
-            self._eject(endpoint, rules, f"{sign}: {reason}")
+            self.eject(endpoint, rules, f"{sign}: {reason}")
 
     def answered_badly(self, endpoint: Endpoint, status: int, sent_at: float = 0.0) -> None:
         """A 5xx: of some the endpoint itself is the cause, and of the others' share the review judges."""
@@ -262,8 +263,8 @@ class Pool:
                     endpoint.down_until = 0.0
                     if endpoint.ejected_until:
                         ejection.end(endpoint, self.loop.time())
-                    self._warm(endpoint)
-        self._rebuild()
+                    self.warm(endpoint)
+        self.rebuild()
 
     def order(self, name: str, order: Order) -> bool:
         """The operator wants an endpoint drained, disabled or back; False if there is none of that name."""
@@ -274,10 +275,10 @@ class Pool:
                 log.warning("%s %s: %s", self.name, endpoint.name, order.value)
                 noted(endpoint, f"order: {order.value}")
                 if order is Order.READY:
-                    self._warm(endpoint)
+                    self.warm(endpoint)
                 elif order is Order.DISABLED:
                     endpoint.close_idle()
-        self._rebuild()
+        self.rebuild()
         return bool(found)
 
     def set_share(self, name: str, share: int) -> bool:
@@ -285,8 +286,8 @@ class Pool:
         found = [endpoint for endpoint in self.endpoints if name in (endpoint.name, endpoint.origin)]
         for endpoint in found:
             endpoint.share = share
-        self._weigh()
-        self._rebuild()
+        self.weigh_anew()
+        self.rebuild()
         return bool(found)
 
     def pause(self, *, paused: bool) -> None:
@@ -296,7 +297,7 @@ class Pool:
         if self.paused is not paused:
             self.paused = paused
             log.warning("%s: %s", self.name, "paused" if paused else "resumed")
-        self._rebuild()
+        self.rebuild()
 
     def addresses_told(self, origin: str, addresses: Iterable[str], shares: Shares = NO_SHARES) -> None:
         """A configured name has these addresses now; what stays keeps its counters, what goes finishes."""
@@ -323,7 +324,8 @@ class Pool:
         self.full.discard(endpoint)
         endpoint.close_idle()
 
-    def _eject(self, endpoint: Endpoint, rules: Ejection, reason: str) -> None:
+    def eject(self, endpoint: Endpoint, rules: Ejection, reason: str) -> None:
+        """Pass over an endpoint for a while that fails, unless half of the pool is away already."""
         ready = [e for e in self.endpoints if e.order is Order.READY]
         away = sum(1 for e in ready if e.ejected_until)
         if endpoint.ejected_until or (away + 1) * 2 > len(ready):
@@ -336,18 +338,19 @@ class Pool:
         endpoint.ejected_until = self.loop.time() + seconds
         endpoint.close_idle()
         changed(self, endpoint, "ejected", f"ejected for {seconds:g} s: {reason}", seconds=seconds)
-        self._rebuild()
+        self.rebuild()
 
     def _returned(self, endpoint: Endpoint) -> None:
-        self._warm(endpoint)
-        self._rebuild()
+        self.warm(endpoint)
+        self.rebuild()
 
-    def _warm(self, endpoint: Endpoint) -> None:
+    def warm(self, endpoint: Endpoint) -> None:
+        """It is back: its share grows from little."""
         if self.rules.slow_start:
             endpoint.warm_from = self.loop.time()
-            self._weigh()
+            self.weigh_anew()
 
-    def _weigh(self) -> None:
+    def weigh_anew(self) -> None:
         """The weights that strategies see: shares, finer while somebody has but a part of its own."""
         weigh(self.endpoints)
         warm_up(self.endpoints, self.rules.slow_start, self.loop)
@@ -366,10 +369,10 @@ class Pool:
             endpoint.signs = self.signs
         if self.sticky is not None:
             self.sticky.rebuild(self.endpoints)
-        self._weigh()
-        self._rebuild()
+        self.weigh_anew()
+        self.rebuild()
 
-    def _rebuild(self) -> None:
+    def rebuild(self) -> None:
         """Tell the strategy who may be picked: the available ones of the first priority that has any.
 
         Where there are none at all, those are tried that only rest, and at last all but the disabled.
@@ -379,10 +382,10 @@ class Pool:
         self.panic = not available
         usable = available or [e for e in ready if not e.probe_failure] or ready
         first = min((endpoint.group for endpoint in usable), default=None)
-        self._active = [] if self.paused else [endpoint for endpoint in usable if endpoint.group == first]
-        self.strategy.rebuild(self._active)
+        self.active = [] if self.paused else [endpoint for endpoint in usable if endpoint.group == first]
+        self.strategy.rebuild(self.active)
         if available and self.queue:
-            self._admit()
+            self.admit()
 
     def close(self) -> None:
         for endpoint in self.endpoints:

@@ -293,7 +293,7 @@ async def test_who_was_cut_off_may_ask_one_that_rests(setting, away):
     """The last one that was available is killed; another one, which was before, may be back already."""
     s = setting()
     setattr(s.endpoints[1], away, s.loop.time() + 60)
-    s.pool._rebuild()
+    s.pool.rebuild()
     exchange = await s.handle()
     s.remote.end()
     await settle()
@@ -304,7 +304,7 @@ async def test_who_was_cut_off_may_ask_one_that_rests(setting, away):
 async def test_who_got_a_bad_answer_does_not_ask_one_that_rests(setting):
     s = setting()
     s.endpoints[1].down_until = s.loop.time() + 60
-    s.pool._rebuild()
+    s.pool.rebuild()
     exchange = await s.handle()
     s.remote.serve(BAD % 503)
     assert (exchange.status, s.asked) == (503, [1])

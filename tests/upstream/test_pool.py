@@ -315,7 +315,7 @@ def test_how_long_it_does(sticky, leave, stays):
     leave(sticky.pool, one)
     assert (one in picked(sticky, one)) == stays
     assert one not in sticky.picks()
-    assert len(picked(sticky, one)) == (1 if stays else len(sticky.pool._active) - len(sticky.pool.full))
+    assert len(picked(sticky, one)) == (1 if stays else len(sticky.pool.active) - len(sticky.pool.full))
 
 
 def test_a_failed_attempt_is_tried_elsewhere(sticky):
