@@ -1,8 +1,7 @@
 """A client's HTTP/1 connection: takes requests off it, one exchange at a time (RFC 9112).
 
 The receiving half is here, one method per phase; the answering half is `h1_exchange`. Rules:
-nothing is handed on before its framing is sure; after a refusal nothing more is parsed; a close
-is lingering wherever the client may still be sending, so that it can read why (section 9.6).
+nothing is handed on before its framing is sure; after a refusal nothing more is parsed.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from proxy.clock import NEVER
+from proxy.downstream.connection import BODY, CLOSING, HEAD, LINGER, TUNNEL, WAIT, ClientConnection
 from proxy.downstream.h1_exchange import H1Exchange, send_kept
 from proxy.downstream.intake import Intake
 from proxy.errors import RequestError
@@ -29,42 +29,27 @@ if TYPE_CHECKING:
 log = logging.getLogger("proxy.downstream")
 no_room = Seldom(log)
 
-# Phases of a connection.
-HEAD, BODY, WAIT, LINGER, TUNNEL, CLOSING = range(6)
-
 HELD_MOST = 65536     # pipelined octets kept while an exchange runs; more are left in the socket
 WRITE_HIGH = 0        # unsent octets above which a client is slow: uvloop passes on up to 250 KiB at once
 KNOWN_MOST = 8192     # octets up to which what is held may be one head that the memo knows
 FIRST_WORD = 1.0      # seconds that a client has for its first request if we are about to leave
-LINGER_SECONDS = 3.0  # how long a client may go on sending after the last answer
 
 
-class H1Connection(asyncio.Protocol):
+class H1Connection(ClientConnection):
     """One transport. `held` is what was received and not yet taken."""
 
     __slots__ = (
-        "_advancing", "_blank", "_checked", "_intake", "_timed", "_unsent", "deadline", "exchange", "held",
-        "keep", "listener", "loop", "patience", "paused", "peer", "phase", "reading", "switch", "transport",
-        "wheel", "write")
-
-    transport: asyncio.Transport
+        "_advancing", "_blank", "_checked", "_intake", "_timed", "exchange", "held", "keep", "patience")
 
     def __init__(self, listener: Listener, peer: Peer) -> None:
-        self.listener = listener
-        self.switch = listener.switch
-        self.wheel = listener.switch.wheel
-        self.loop = listener.loop
-        self.peer = peer
-        self.phase = HEAD
+        super().__init__(listener, peer)
         self.exchange: H1Exchange | None = None
         self.held = b""
-        self.keep = self.reading = True
-        self.paused = self._advancing = False
-        self.deadline = NEVER
+        self.keep = True
+        self._advancing = False
         self.patience = NEVER  # when the current answer goes to a file, should its client stay slow
         self._blank = False  # an empty line was passed over
         self._checked = 0    # octets of an unfinished head that were found good
-        self._unsent = 0
         self._timed = True   # the first head's time runs from the accept
         self._intake: Intake | None = None
 
@@ -133,12 +118,7 @@ class H1Connection(asyncio.Protocol):
             return monotonic() + settings.body_timeout if self.reading else NEVER
         if self.phase == HEAD:
             return monotonic() + (settings.head_timeout if self.held else settings.keep_alive_timeout)
-        return self._last_deadline() if self.phase in (LINGER, CLOSING) else NEVER
-
-    def _last_deadline(self) -> float:
-        """For a client that has octets of the last answer to take, and for one that has them all."""
-        self._unsent = self.transport.get_write_buffer_size()
-        return monotonic() + (self.switch.runtime.settings.send_timeout if self._unsent else LINGER_SECONDS)
+        return self.last_deadline() if self.phase in (LINGER, CLOSING) else NEVER
 
     def _go_on(self) -> None:
         """The next request, unless the client has yet to take earlier answers."""
@@ -263,14 +243,14 @@ class H1Connection(asyncio.Protocol):
 
     # Ends.
 
-    def exchange_ended(self, exchange: H1Exchange) -> None:
-        """The answer is written; go on with the next request or close."""
+    def exchange_ended(self, exchange: H1Exchange, now: float) -> None:
+        """The answer is written, at `now`; go on with the next request or close."""
         self.exchange = None
         if exchange.body_done or (self.keep and self._discard(exchange)):
             if self.keep:
                 self.phase = HEAD
                 if not self.paused:
-                    self.deadline = monotonic() + self.switch.runtime.settings.keep_alive_timeout
+                    self.deadline = now + self.switch.runtime.settings.keep_alive_timeout
                 if self.held or not self.reading:
                     self._go_on()
             else:
@@ -313,22 +293,10 @@ class H1Connection(asyncio.Protocol):
         exchange.refuse(error.status, close=True, why=error.in_full())
 
     def end(self, *, linger: bool) -> None:
-        """Close once everything is written; reading on for a moment where the client may be sending."""
+        """No request is taken any more."""
         self.held = b""
         self._intake = None
-        if linger and self.transport.can_write_eof() and not self.transport.is_closing():
-            self.phase = LINGER
-            if not self.reading:
-                self.start_reading()
-            self.deadline = self._last_deadline()
-            try:
-                self.transport.write_eof()
-            except OSError:  # stock asyncio says so: the client answered what we wrote last with a reset
-                self.transport.abort()
-        else:
-            self.phase = CLOSING
-            self.deadline = self._last_deadline()
-            self.transport.close()
+        self.close(linger=linger)
 
     def turn_away(self, page: Prepared) -> None:
         """Answer before anything was asked, and close."""
@@ -343,23 +311,25 @@ class H1Connection(asyncio.Protocol):
 
     def drain(self) -> None:
         """Close now if idle, else after the current exchange; who has just come may still ask."""
-        until = self.deadline - self.switch.runtime.settings.head_timeout + FIRST_WORD
-        again, self.keep = not self.keep, False
+        if not self.keep:
+            return  # it was told before
+        self.keep = False
         if self.phase == HEAD and not self.held:
-            if not self._timed or not (again or until > monotonic()):
+            accepted = self.deadline - self.switch.runtime.settings.head_timeout
+            if self._timed and accepted + FIRST_WORD > monotonic():
+                self.deadline = accepted + FIRST_WORD
+            else:
                 self.end(linger=False)
-            elif not again:
-                self.deadline = until
 
     def expired(self) -> None:
         """A deadline has passed (RFC 9110 section 15.5.9 for 408)."""
         if self.patience <= monotonic() and self.exchange is not None:
             self.patience = NEVER
-            self.deadline = self._last_deadline() if self.paused else self._phase_deadline()
+            self.deadline = self.last_deadline() if self.paused else self._phase_deadline()
             self.exchange.hurry()
             return
         if self.paused or self.phase in (LINGER, CLOSING):
-            if not self._took_some():
+            if not self.took_some():
                 self.deadline = NEVER
                 self.transport.abort()
         elif self.phase == BODY:
@@ -370,12 +340,6 @@ class H1Connection(asyncio.Protocol):
             self.deadline = NEVER
             if self.phase == HEAD:
                 self.end(linger=False)
-
-    def _took_some(self) -> bool:
-        """Whether a slow client has taken octets since the last look."""
-        before = self._unsent
-        self.deadline = self._last_deadline()
-        return self._unsent < before
 
     def pause_body(self) -> None:
         """Leave the body in the socket: whoever reads it is slow, and the client not to blame."""
@@ -388,13 +352,3 @@ class H1Connection(asyncio.Protocol):
             self.start_reading()
             if not self.paused:
                 self.deadline = self._phase_deadline()
-
-    def stop_reading(self) -> None:
-        if self.reading:
-            self.reading = False
-            self.transport.pause_reading()
-
-    def start_reading(self) -> None:
-        if not self.reading and not self.transport.is_closing():
-            self.reading = True
-            self.transport.resume_reading()

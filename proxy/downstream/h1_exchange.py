@@ -113,7 +113,7 @@ class H1Exchange(BodyHalf):
             log.ended(self, now)
         if ring is not None:
             ring.ended(self, now)
-        connection.exchange_ended(self)
+        connection.exchange_ended(self, now)
 
     def respond_kept(self, answer: Kept, form: Form) -> None:
         runtime = self._runtime
@@ -313,10 +313,10 @@ class H1Exchange(BodyHalf):
     def _end(self) -> None:
         self._connection.patience = NEVER
         self._outflow = None
-        self._over()
-        self._connection.exchange_ended(self)
+        self._connection.exchange_ended(self, self._over())
 
-    def _over(self) -> None:
+    def _over(self) -> float:
+        """Tell who keeps books; returns the time."""
         self._state = OVER
         self.responder = self.filter = None
         now = monotonic()
@@ -326,6 +326,7 @@ class H1Exchange(BodyHalf):
             log.ended(self, now)
         if ring is not None:
             ring.ended(self, now)
+        return now
 
     def lost(self) -> None:
         """The connection is gone; called by it."""

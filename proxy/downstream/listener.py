@@ -14,7 +14,8 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 
-from proxy.downstream.h1 import HEAD, H1Connection
+from proxy.downstream.connection import HEAD
+from proxy.downstream.h1 import H1Connection
 from proxy.downstream.switch import Switch
 from proxy.http.peer import Peer, Trust
 from proxy.http.prepared import error_page

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from proxy.clock import NEVER
-from proxy.downstream.h1 import TUNNEL
+from proxy.downstream.connection import TUNNEL
 from proxy.downstream.listener import Gate, Listener
 from proxy.handlers.static_cache import SHELF
 from proxy.observe.counters import Tally

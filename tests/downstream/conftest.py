@@ -3,19 +3,12 @@ import asyncio
 import pytest
 import uvloop
 
-from proxy.clock import WALL
-from proxy.downstream import h1, h1_exchange
-from tests.downstream.stage import Stage
-from tests.fakes import FakeClock
+from tests.downstream.stage import Stage, frozen
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    clock = FakeClock()
-    for room in (h1, h1_exchange):
-        monkeypatch.setattr(room, "monotonic", clock)
-    monkeypatch.setattr(WALL, "date_line", b"Date: now\r\n")
-    return clock
+    return frozen(monkeypatch)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """An H1Connection between a fake transport and a runtime that hands its exchanges to the test."""
 
-from proxy.clock import DeadlineWheel
+from proxy.clock import WALL, DeadlineWheel
+from proxy.downstream import connection, h1, h1_exchange
 from proxy.downstream.h1 import H1Connection
 from proxy.downstream.kept import KeptAnswers
 from proxy.downstream.switch import Settings, Switch
@@ -9,10 +10,19 @@ from proxy.http.prepared import ResponseHead
 from proxy.observe.counters import Counters
 from proxy.wire.h1 import LineMemo
 from proxy.wire.headers import HeaderMemo
-from tests.fakes import FakeLoop, FakeTransport
+from tests.fakes import FakeClock, FakeLoop, FakeTransport
 
 HEAD_TIMEOUT, BODY_TIMEOUT, KEEP_ALIVE, SEND_TIMEOUT = 10.0, 30.0, 75.0, 40.0
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def frozen(monkeypatch):
+    """The clock of all client connections, which stands still until told otherwise."""
+    clock = FakeClock()
+    for room in (connection, h1, h1_exchange):
+        monkeypatch.setattr(room, "monotonic", clock)
+    monkeypatch.setattr(WALL, "date_line", b"Date: now\r\n")
+    return clock
 
 
 class FakeLog:

@@ -1,6 +1,7 @@
 import pytest
 
 from proxy.downstream import h1
+from proxy.downstream.connection import LINGER_SECONDS
 from proxy.http.prepared import error_page
 from tests.downstream.stage import (
     BODY_TIMEOUT,
@@ -129,7 +130,7 @@ def test_after_a_refusal_nothing_more_is_parsed(stage):
     assert s.exchanges == []
     assert s.transport.ended
     assert not s.transport.closing  # so that the client can read why (RFC 9112 section 9.6)
-    s.wait(h1.LINGER_SECONDS - 0.1)
+    s.wait(LINGER_SECONDS - 0.1)
     assert not s.transport.closing
     s.wait(0.1)
     assert s.transport.lost
@@ -385,7 +386,7 @@ def test_connection_close_and_surplus_lingers(stage):
     assert s.got() == OK_CLOSE
     assert len(s.exchanges) == 1
     assert s.transport.ended
-    s.wait(h1.LINGER_SECONDS)
+    s.wait(LINGER_SECONDS)
     assert s.transport.aborted
 
 
@@ -631,7 +632,7 @@ def test_a_slow_client_may_take_the_end_of_its_last_answer(stage):
         assert not s.transport.aborted
         s.transport.take_all()
         assert len(s.transport.got) == len(s.transport.sent)
-        s.wait(h1.LINGER_SECONDS)
+        s.wait(LINGER_SECONDS)
         assert s.transport.lost
 
 
@@ -648,7 +649,7 @@ def test_a_lingering_client_that_has_everything_gets_the_short_time(stage):
     s.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" + GET)
     s.wait(1)
     s.transport.take(len(s.transport.sent))
-    assert s.connection.deadline == s.clock.now + h1.LINGER_SECONDS
+    assert s.connection.deadline == s.clock.now + LINGER_SECONDS
 
 
 # Retirement.

@@ -7,7 +7,7 @@ import pytest
 from proxy import tasks
 from proxy.clock import DeadlineWheel
 from proxy.downstream import listener
-from proxy.downstream.h1 import HEAD, WAIT
+from proxy.downstream.connection import HEAD, WAIT
 from proxy.downstream.listener import FULL_PAUSE, TIDY_AFTER, Gate, Listener
 from proxy.downstream.switch import Switch
 from tests.downstream.stage import GET, FakeRuntime, hello
