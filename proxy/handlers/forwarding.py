@@ -67,10 +67,8 @@ class Forwarding(Retrying):
     def attempt(self, *, waited: bool = False) -> None:
         """Send the request to the next endpoint."""
         exchange, pool = self.exchange, self._pool
-        now = exchange.started
-        if (exchange.timings is not None or exchange.attempts or self._body is not None or self._wait_until
-                or pool.timed):
-            now = monotonic()
+        first = not exchange.attempts and self._body is None and not self._wait_until
+        now = exchange.started if first else monotonic()  # only then did time pass in between
         if now >= pool.flights.look_at:
             pool.flights.look(now)
         leaving = pool.leaving(now, once=self._once) if now < pool.signs.until else ()
