@@ -17,9 +17,14 @@ help:
 run: $(VENV)/.demo
 	@$(BIN)/python -m proxy.demo
 
+# What is measured wants a machine for itself; Playwright keeps a loop running in its thread. All else goes two by two.
+ALONE := tests/faults tests/exams tests/benchmarks
+BROWSER := tests/admin/test_dashboard_browser.py
+
 test: lint
-	$(BIN)/python -m pytest --durations=10 --ignore=tests/admin/test_dashboard_browser.py
-	$(BIN)/python -m pytest tests/admin/test_dashboard_browser.py   # Playwright keeps a loop running in its thread
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --durations=10 $(addprefix --ignore=,$(ALONE) $(BROWSER))
+	$(BIN)/python -m pytest --durations=10 $(ALONE)
+	$(BIN)/python -m pytest $(BROWSER)
 
 test-long: $(VENV)/.dev
 	$(BIN)/python -m pytest -m long

@@ -28,11 +28,27 @@ settings.load_profile("quick")
 def pytest_collection_modifyitems(config, items):
     missing = config.stash.setdefault(MISSING, set())
     left_out = [item for item in items if lacks_programs(item, missing)]
-    if missing and os.environ.get("CI"):
-        pytest.exit(f"missing programs: {', '.join(sorted(missing))} (.ci/run installs them)", returncode=1)
+    if hasattr(config, "workeroutput"):  # one of several processes that share the tests (-n)
+        config.workeroutput["missing"] = sorted(missing)
+    else:
+        require(missing)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """One of the processes of -n is done; one that has crashed has told nothing."""
+    missing = node.config.stash.setdefault(MISSING, set())
+    missing.update(getattr(node, "workeroutput", {}).get("missing", ()))
+    require(missing)
+
+
+def require(missing):
+    """Under CI nothing may be missing."""
+    if missing and os.environ.get("CI"):
+        pytest.exit(f"missing programs: {', '.join(sorted(missing))} (.ci/run installs them)", returncode=1)
 
 
 def lacks_programs(item, missing):
