@@ -287,7 +287,8 @@ def temporary_files(pid):
     count = 0
     for entry in os.scandir(f"/proc/{pid}/fd"):
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-            count += "(deleted)" in os.readlink(entry.path)
+            name = os.readlink(entry.path)
+            count += "(deleted)" in name and not name.startswith("/memfd:")  # the board is no body
     return count
 
 
