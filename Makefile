@@ -18,7 +18,7 @@ run: $(VENV)/.demo
 	@$(BIN)/python -m proxy.demo
 
 # What is measured wants a machine for itself; Playwright keeps a loop running in its thread. All else goes two by two.
-ALONE := tests/faults tests/exams tests/benchmarks
+ALONE := tests/faults tests/exams/test_clients.py
 BROWSER := tests/admin/test_dashboard_browser.py
 
 test: lint
