@@ -117,9 +117,10 @@ class H1Exchange(BodyHalf):
 
     def respond_kept(self, answer: Kept, form: Form) -> None:
         runtime = self._runtime
-        # A target in absolute-form brings a host of its own; what is kept goes past a filter.
-        if (self.target.authority is None and self.headers.host is not None and self.filter is None
-                and runtime.remembers(self)):
+        # A target in absolute-form brings a host of its own; what is kept goes past a filter, and a client
+        # of HTTP/1.0 has to be told each time that the connection stays.
+        if (self.version == 11 and self.target.authority is None and self.headers.host is not None
+                and self.filter is None and runtime.remembers(self)):
             runtime.kept.put(self.line, answer, self.host, self.route, runtime.counters.route(self.route))
         super().respond_kept(answer, form)
 

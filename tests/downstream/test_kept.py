@@ -57,6 +57,12 @@ def test_without_a_log_no_exchange_is_made(stage, site):
     assert site.asked == 1
 
 
+def test_http_1_0_is_told_each_time_that_the_connection_stays(stage, site):
+    s = stage(answer=site)
+    s.send(*[b"GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n"] * 3)
+    assert s.got().count(b"Connection: keep-alive\r\n") == 3
+
+
 @pytest.mark.parametrize("other", [
     b"GET / HTTP/1.1\r\nHost: b\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: a:80\r\n\r\n",
