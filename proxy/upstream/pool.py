@@ -25,7 +25,7 @@ from proxy.upstream.disguise import Disguise
 from proxy.upstream.ejection import Ejection
 from proxy.upstream.endpoint import Endpoint, Order, Signs
 from proxy.upstream.flights import Flights
-from proxy.upstream.queue import Queue, Waiter
+from proxy.upstream.queue import Queue, Waiter, successor
 from proxy.upstream.rules import PoolRules, PoolTimeouts
 from proxy.upstream.siblings import NO_SHARES, Shares, endpoints_at, known_as, weigh
 from proxy.upstream.standing import changed, noted
@@ -292,8 +292,8 @@ class Pool:
 
     def pause(self, *, paused: bool) -> None:
         """Have what comes wait, up to the queue's limits, or go on."""
-        if paused and self.queue is None:
-            self.queue = Queue(*HELD)
+        if paused and self.rules.queue is None:
+            self.queue = successor(self.queue, Queue(*HELD))
         if self.paused is not paused:
             self.paused = paused
             log.warning("%s: %s", self.name, "paused" if paused else "resumed")

@@ -104,5 +104,13 @@ class Queue:
         self._count -= 1
 
 
+def successor(old: Queue | None, new: Queue | None) -> Queue | None:
+    """Who waits goes on waiting, in a queue that takes nobody more if there is to be none."""
+    if not old:
+        return new
+    old.become(new)
+    return old
+
+
 def _until_of_the_first(item: tuple[Endpoint | None, OrderedDict[Waiter, float]]) -> float:
     return next(iter(item[1].values()))

@@ -14,7 +14,7 @@ from itertools import chain
 
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.pool import Pool
-from proxy.upstream.queue import Queue
+from proxy.upstream.queue import successor
 from proxy.upstream.retry import NO_RETRY
 
 
@@ -80,16 +80,9 @@ def _take_rules(pool: Pool, new: Pool) -> None:
     """The new rules, with what the old ones have counted."""
     if new.retry is not NO_RETRY and pool.retry is not NO_RETRY:
         new.retry.budget.inherit(pool.retry.budget)
-    pool.queue = _queue(pool.queue, new.queue)
+    if new.queue is not None or not pool.paused:  # else it is held in what it has until it is resumed
+        pool.queue = successor(pool.queue, new.queue)
     if pool.hedge is None or new.hedge is None:
         pool.hedge = new.hedge
     pool.retry, pool.sticky, pool.timed, pool.rules = new.retry, new.sticky, new.timed, new.rules
     pool.timeouts.become(new.timeouts)
-
-
-def _queue(old: Queue | None, new: Queue | None) -> Queue | None:
-    """Who waits goes on waiting, in a queue that takes nobody more if there is to be none."""
-    if not old:
-        return new
-    old.become(new)
-    return old
