@@ -52,6 +52,7 @@ class Endpoint:
         weight: what strategies go by; less than the share while it warms up.
         group: the priority, and within it the rank among the addresses of its name; lower ones first.
         percent: of the share, for an address that shares a name with others (RFC 2782).
+        name_order, name_share: what the operator wants of its whole name, also of addresses to come.
         in_flight: exchanges it works on now, in all workers; of the others' a look that is some milliseconds
             old (see `flights`).
         tally: what is counted of it.
@@ -80,10 +81,10 @@ class Endpoint:
 
     __slots__ = (
         "_most_idle", "answers", "down_until", "ejected_until", "ejections", "errors", "failed_at",
-        "failures", "group", "host", "idle", "idle_limit", "in_flight", "keeps", "latency", "leaving_until",
-        "most", "name", "order", "origin", "percent", "port", "priority", "probe_failure", "refusals",
-        "scout", "share", "signs", "since", "tally", "tested_until", "trial_from", "warm_from", "weight",
-        "why")
+        "failures", "group", "host", "idle", "idle_limit", "in_flight", "keeps", "latency",
+        "leaving_until", "most", "name", "name_order", "name_share", "order", "origin", "percent",
+        "port", "priority", "probe_failure", "refusals", "scout", "share", "signs", "since", "tally",
+        "tested_until", "trial_from", "warm_from", "weight", "why")
 
     def __init__(self, name: str, host: str, port: int | None, share: int, idle_limit: IdleLimit,
                  most_idle: int, *, most: int = 0, priority: int = 0, origin: str = "") -> None:
@@ -91,7 +92,7 @@ class Endpoint:
         self.origin = origin or name
         self.host = host
         self.port = port
-        self.share = self.weight = share
+        self.share = self.name_share = self.weight = share
         self.most = most
         self.priority = priority
         rank, self.percent = PLAIN
@@ -106,7 +107,7 @@ class Endpoint:
         self.keeps = False
         self.leaving_until = self.tested_until = 0.0
         self.signs = Signs()
-        self.order = Order.READY
+        self.order = self.name_order = Order.READY
         self.trial_from = 0.0
         self.probe_failure = self.why = ""
         self.since = 0.0
@@ -119,8 +120,10 @@ class Endpoint:
 
     def sibling(self, name: str, host: str, port: int) -> Endpoint:
         """Another address of the same configured name, with the same settings."""
-        return Endpoint(name, host, port, self.share, self.idle_limit.anew(), self._most_idle,
-                        most=self.most, priority=self.priority, origin=self.origin)
+        sibling = Endpoint(name, host, port, self.name_share, self.idle_limit.anew(), self._most_idle,
+                           most=self.most, priority=self.priority, origin=self.origin)
+        sibling.order = sibling.name_order = self.name_order
+        return sibling
 
     def settle(self, fresh: Endpoint, *, share: bool) -> None:
         """Take over what the configuration says by now.
@@ -129,7 +132,7 @@ class Endpoint:
             share: the weight, too; else the operator's word on it holds.
         """
         if share:
-            self.share = fresh.share
+            self.share = self.name_share = fresh.share
         if not self.idle_limit.has_most(fresh.idle_limit):
             self.idle_limit = fresh.idle_limit.anew()  # one for each of the addresses of a name
         self.most, self._most_idle = fresh.most, fresh._most_idle

@@ -28,7 +28,7 @@ from proxy.upstream.flights import Flights
 from proxy.upstream.queue import Queue, Waiter, successor
 from proxy.upstream.rules import PoolRules, PoolTimeouts
 from proxy.upstream.siblings import NO_SHARES, Shares, endpoints_at, known_as, weigh
-from proxy.upstream.standing import changed, noted
+from proxy.upstream.standing import changed, noted, ordered
 from proxy.upstream.warmth import warm_up
 
 if TYPE_CHECKING:
@@ -270,14 +270,7 @@ class Pool:
         """The operator wants an endpoint drained, disabled or back; False if there is none of that name."""
         found = [endpoint for endpoint in self.endpoints if name in (endpoint.name, endpoint.origin)]
         for endpoint in found:
-            if endpoint.order is not order:
-                endpoint.order = order
-                log.warning("%s %s: %s", self.name, endpoint.name, order.value)
-                noted(endpoint, f"order: {order.value}")
-                if order is Order.READY:
-                    self.warm(endpoint)
-                elif order is Order.DISABLED:
-                    endpoint.close_idle()
+            ordered(self, endpoint, order, of_name=name == endpoint.origin)
         self.rebuild()
         return bool(found)
 
@@ -286,6 +279,8 @@ class Pool:
         found = [endpoint for endpoint in self.endpoints if name in (endpoint.name, endpoint.origin)]
         for endpoint in found:
             endpoint.share = share
+            if name == endpoint.origin:
+                endpoint.name_share = share
         self.weigh_anew()
         self.rebuild()
         return bool(found)

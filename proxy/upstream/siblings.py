@@ -1,7 +1,7 @@
 """The endpoints that one configured name stands for.
 
 The rule of this room: an address that stays is the same endpoint as before, with its counters and its
-connections; one that is new stands as its siblings do.
+connections; one that is new stands as its name does, whatever the operator wants of a sibling alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ def endpoints_at(addresses: Iterable[str], old: Sequence[Endpoint], shares: Shar
 def _sibling(endpoint: Endpoint, text: str) -> Endpoint:
     address = Address.parse(text)
     sibling = endpoint.sibling(text, address.host, address.port)
-    sibling.order = endpoint.order
     sibling.probe_failure = endpoint.probe_failure
     return sibling
 

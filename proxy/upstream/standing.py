@@ -41,6 +41,25 @@ def changed(pool: Pool, endpoint: Endpoint, kind: str, text: str, **figures: flo
     pool.report(record)
 
 
+def ordered(pool: Pool, endpoint: Endpoint, order: Order, *, of_name: bool) -> None:
+    """Do with an endpoint as the operator wants; the pool has to be rebuilt after that.
+
+    Args:
+        of_name: whether that is meant for all addresses that its name has or will have.
+    """
+    if of_name:
+        endpoint.name_order = order
+    if endpoint.order is order:
+        return
+    endpoint.order = order
+    log.warning("%s %s: %s", pool.name, endpoint.name, order.value)
+    noted(endpoint, f"order: {order.value}")
+    if order is Order.READY:
+        pool.warm(endpoint)
+    elif order is Order.DISABLED:
+        endpoint.close_idle()
+
+
 def noted(endpoint: Endpoint, text: str) -> None:
     """Remember why its standing has just changed."""
     endpoint.why, endpoint.since = text, round(time.time(), 3)

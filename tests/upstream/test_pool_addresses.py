@@ -88,6 +88,28 @@ def test_one_address_of_several_can_be_ordered(setting):
     assert setting.picks() == set(setting.pool.endpoints) - {of(setting, TWO[0])}
 
 
+def test_what_the_operator_wants_of_one_address_is_not_meant_for_those_that_come(setting):
+    setting.pool.addresses_told("a:2", TWO)
+    setting.pool.order(TWO[0], Order.DISABLED)
+    setting.pool.set_share(TWO[0], 5)
+    setting.pool.addresses_told("a:2", [TWO[0], "10.0.0.3:80"])
+    new = of(setting, "10.0.0.3:80")
+    assert (new.order, new.share, of(setting, TWO[0]).order) == (Order.READY, 1, Order.DISABLED)
+    assert new in setting.picks()
+
+
+def test_what_the_operator_wants_of_a_name_is_meant_for_those_that_come(setting):
+    setting.pool.addresses_told("a:2", TWO)
+    setting.pool.order("a:2", Order.DRAIN)
+    setting.pool.set_share("a:2", 5)
+    setting.pool.order(TWO[0], Order.READY)
+    setting.pool.set_share(TWO[0], 7)
+    for addresses in ([TWO[0], "10.0.0.3:80"], ["10.0.0.4:80"]):
+        setting.pool.addresses_told("a:2", addresses)
+        new = of(setting, addresses[-1])
+        assert (new.order, new.share) == (Order.DRAIN, 5)
+
+
 def test_an_address_that_is_told_twice_is_one(setting):
     setting.pool.addresses_told("a:2", [TWO[0], TWO[0]])
     setting.pool.addresses_told("a:2", [TWO[0], TWO[0]])

@@ -7,9 +7,9 @@ def endpoint_of(name, **more):
     return Endpoint(name, "app", 80, 2, IdleLimit(9.0), 4, **more)
 
 
-def test_an_address_that_stays_is_the_same_and_a_new_one_stands_like_the_first():
+def test_an_address_that_stays_is_the_same_and_a_new_one_stands_like_its_name():
     one = endpoint_of("10.0.0.1:80", origin="app:80", priority=3)
-    one.order = Order.DRAIN
+    one.order = one.name_order = Order.DRAIN
     one.probe_failure = "HTTP 500"
     same, new = endpoints_at(["10.0.0.1:80", "[::1]:81"], [one], {"[::1]:81": (2, 50)})
     assert same is one
