@@ -99,10 +99,11 @@ def leave(listen: ListeningSockets, admin: ListeningSockets, hotline: int,
 
 
 def keep_orders(orders: Iterable[tuple[str, str]], config: Config, known: news.News) -> None:
-    """Note those that the configuration has something for."""
+    """Note those that the configuration has something for; where its names are is yet to be found out."""
     told = [(word, json.loads(text), text) for word, text in orders]
     there = {(name, str(endpoint.address))
              for name, pool in config.pools.items() for endpoint in pool.endpoints}
+    named = {name for name, pool in config.pools.items() if any(one.resolve for one in pool.endpoints)}
     for word, order, text in sorted(told, key=lambda one: one[0] != news.ENDPOINT):  # what is added
         place = order["pool"], order["endpoint"]
         if order["pool"] not in config.pools:
@@ -110,7 +111,7 @@ def keep_orders(orders: Iterable[tuple[str, str]], config: Config, known: news.N
         if word == news.ENDPOINT and (place in there) is not order["there"]:
             known.note(word, text)
             there ^= {place}
-        elif word == news.PAUSE or (word != news.ENDPOINT and place in there):
+        elif word == news.PAUSE or (word != news.ENDPOINT and (place in there or order["pool"] in named)):
             known.note(word, text)
 
 

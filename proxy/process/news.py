@@ -81,8 +81,31 @@ class News:
         if word == ENDPOINT:  # what was known of one that goes is not known of one that comes
             for known in FOR_WORKERS:
                 self._last.pop((known, about), None)
+        self._last.pop((word, about), None)  # it counts after what was told before
         self._last[word, about] = text
         return about
+
+    def take(self, word: str, text: str) -> Iterator[tuple[str, str, str]]:
+        """Keep it; (word, text, whom it is about) of all that has to be passed on.
+
+        Addresses of a name may be new to who hears of them, and what the operator wants of one is not.
+        """
+        yield word, text, self.note(word, text)
+        if word == ADDRESSES:
+            yield from self._orders_of_addresses(json.loads(text))
+
+    def _orders_of_addresses(self, told: dict[str, Any]) -> list[tuple[str, str, str]]:
+        """Of single ones; an order about the whole name has taken back those before it."""
+        wanted: dict[tuple[str, str], str] = {}
+        for word, text in self:
+            if word not in (ORDER, WEIGHT):
+                continue
+            order = json.loads(text)
+            if order["pool"] == told["pool"] and order["endpoint"] == told["endpoint"]:
+                wanted = {key: text for key, text in wanted.items() if key[0] != word}
+            elif order["pool"] == told["pool"] and order["endpoint"] in told["addresses"]:
+                wanted[word, f"{order['pool']} {order['endpoint']}"] = text
+        return [(word, text, about) for (word, about), text in wanted.items()]
 
     def kept(self, old: Config, new: Config) -> News:
         """What still holds when another configuration is in force.
@@ -99,8 +122,9 @@ class News:
         return [(word, text) for word, text in self if word not in (HEALTH, ADDRESSES)]
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        """(word, text) of all of them."""
-        return ((word, text) for (word, _), text in self._last.items())
+        """(word, text) of all of them; where names are comes before what is said about these addresses."""
+        told = sorted(self._last.items(), key=lambda item: item[0][0] != ADDRESSES)
+        return ((word, text) for (word, _), text in told)
 
     def endpoints(self) -> Iterator[tuple[str, str, bool]]:
         """(pool, endpoint, whether it is there) of those that the operator has added or removed."""

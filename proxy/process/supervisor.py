@@ -228,10 +228,10 @@ class Supervisor:
                 self.lookout.child.channel.send(word, text, text)
 
     def _pass_on(self, word: str, text: str) -> None:
-        about = self.news.note(word, text)
-        for child in self.keeper.children.values():
-            if child.slot.kind == "worker" or (word == news.ENDPOINT and child.slot is self.lookout):
-                child.channel.send(word, text, about)
+        for one, said, about in self.news.take(word, text):
+            for child in self.keeper.children.values():
+                if child.slot.kind == "worker" or (one == news.ENDPOINT and child.slot is self.lookout):
+                    child.channel.send(one, said, about)
 
     def _who_answers(self, of: str) -> list[Child]:
         """Children that can answer what is asked of `workers`, `lookout`, `desk` or `all`."""

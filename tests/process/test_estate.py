@@ -145,6 +145,16 @@ def test_orders_that_still_mean_something():
                     ("endpoint", "web", "c:3"), ("endpoint", "web", "b:2")}
 
 
+def test_orders_about_an_address_of_a_name():
+    pools = {"web": {"endpoints": [{"address": "n:1", "resolve": True}]}, "api": {"endpoints": ["a:1"]}}
+    config = Config(listen=["127.0.0.1:0"], pools=pools, routes=[{"respond": {}}])
+    orders = [(news.ORDER, news.order("web", "10.0.0.1:1", "drain")),
+              (news.WEIGHT, news.weight("web", "10.0.0.1:1", 3))]
+    known = news.News()
+    keep_orders([*orders, (news.ORDER, news.order("api", "10.0.0.1:1", "drain"))], config, known)
+    assert list(known) == orders
+
+
 def test_descriptors_that_must_be_passed(bound, pipe):
     listen, admin = bound("127.0.0.1:0"), bound("127.0.0.1:0", count=1)
     with socket.socket() as hotline:

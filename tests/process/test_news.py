@@ -79,3 +79,31 @@ def test_of_an_endpoint_that_comes_again_nothing_old_is_known():
     known.note(news.ENDPOINT, news.endpoint("web", "a:1", **added))
     assert [(word, json.loads(text)["endpoint"]) for word, text in known] == [
         ("order", "b:1"), ("endpoint", "a:1")]
+
+
+def test_orders_come_after_the_addresses_that_they_are_about():
+    known = News()
+    order = news.ORDER, news.order("web", "10.0.0.1:1", "disabled")
+    found = news.ADDRESSES, news.addresses("web", "n:1", ["10.0.0.1:1", "10.0.0.2:1"], {})
+    known.note(*order)
+    assert [(word, text) for word, text, _ in known.take(*found)] == [found, order]
+    assert list(known) == [found, order]
+
+
+def test_what_counts_of_orders_about_a_name_and_its_addresses():
+    known = News()
+    found = news.ADDRESSES, news.addresses("web", "n:1", ["10.0.0.1:1", "10.0.0.2:1"], {})
+    for word, text in [
+        (news.ORDER, news.order("web", "n:1", "drain")),
+        (news.ORDER, news.order("web", "10.0.0.1:1", "disabled")),
+        (news.WEIGHT, news.weight("web", "10.0.0.1:1", 3)),
+        (news.ORDER, news.order("web", "n:1", "ready")),  # takes back the two before it
+        (news.ORDER, news.order("web", "10.0.0.2:1", "drain")),
+        (news.ORDER, news.order("web", "10.0.0.9:1", "drain")),  # not there now
+        (news.ORDER, news.order("api", "10.0.0.1:1", "drain")),
+    ]:
+        known.note(word, text)
+    assert [(word, about) for word, _, about in known.take(*found)] == [
+        ("addresses", "web n:1"), ("weight", "web 10.0.0.1:1"), ("order", "web 10.0.0.2:1")]
+    assert [json.loads(text)["endpoint"] for word, text in known if word == news.ORDER][:2] == [
+        "10.0.0.1:1", "n:1"]
