@@ -113,7 +113,8 @@ class Shelf:
         self._make_room()
 
     def add(self, entry: Entry, coding: bytes, form: Representation | None) -> None:
-        """An entry has one more form."""
+        """An entry has one more form, made of its own files."""
+        assert form is None or form.source in (entry.plain.source, entry.sidecars.get(coding))
         entry.variants[coding] = form
         if form is not None and entry in self._order:
             entry.octets += len(form.body)

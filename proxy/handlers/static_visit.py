@@ -129,11 +129,14 @@ class Visit:
             self._place.shelf.hits += 1
             self._answer(entry)
         else:
-            self._run(entry.is_current, partial(self._confirmed, entry), b"?")
+            self._run(entry.is_current, partial(self._confirmed, entry), (entry, b"?"))
 
-    def _run(self, work: Work, then: Then, kind: bytes, *, long: bool = False) -> None:
-        """An errand that visits of the same path share."""
-        self._place.errands.run(self._exchange.loop, work, then, key=(self._path, kind), long=long)
+    def _run(self, work: Work, then: Then, key: tuple[Entry | bytes, bytes], *, long: bool = False) -> None:
+        """An errand that visits share: those of a path, or of an entry.
+
+        A path has another entry once its file has changed: what is found out for one is wrong for the other.
+        """
+        self._place.errands.run(self._exchange.loop, work, then, key=key, long=long)
 
     # Finding the file.
 
@@ -163,7 +166,8 @@ class Visit:
             work = partial(place.library.fetch, segments, directory=path.endswith(b"/"))
             place.errands.run(self._exchange.loop, work, self._fetched)
         else:
-            self._run(partial(place.library.look, segments, directory=path.endswith(b"/")), self._found, b"")
+            self._run(partial(place.library.look, segments, directory=path.endswith(b"/")), self._found,
+                      (path, b""))
 
     def _found(self, outcome: tuple[Entry, bool] | OSError) -> None:
         if isinstance(outcome, OSError):
@@ -186,7 +190,7 @@ class Visit:
         else:
             long = coding not in entry.sidecars and entry.plain.size > QUICK
             self._run(partial(self._place.library.make, entry, coding), partial(self._made, entry, coding),
-                      coding, long=long)
+                      (entry, coding), long=long)
 
     def _coding(self, entry: Entry) -> bytes | None:
         """The coding of the form that this client is to get; None: the plain form."""

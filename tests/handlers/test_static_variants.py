@@ -8,7 +8,7 @@ import brotli
 import pytest
 
 from proxy.handlers.static_cache import LARGEST
-from tests.handlers.sites import ask, make_static
+from tests.handlers.sites import HeldLoop, ask, make_static
 
 TEXT = b"body { color: black }\n" * 100
 BROWSER = [(b"Accept-Encoding", b"gzip, deflate, br, zstd")]
@@ -74,6 +74,21 @@ def test_a_form_is_made_once(site, css, monkeypatch):
     first = ask(static, b"/css/large.css", BROWSER)
     monkeypatch.setattr("proxy.handlers.library.encode", None)
     assert ask(static, b"/css/large.css", accepting(b"br")).body == first.body
+
+
+def test_who_comes_after_a_change_gets_no_form_of_what_was_before(site, settled):
+    """One waits for a thread that works on the old octets; the next one finds new ones."""
+    path, loop = site / "app.js", HeldLoop()
+    path.write_bytes(b"old" * 20_000)
+    static = make_static(site)
+    first = ask(static, b"/app.js", BROWSER, loop=loop)
+    path.write_bytes(b"new" * 20_001)
+    second = ask(static, b"/app.js", BROWSER, loop=loop, started=2.0)
+    loop.let_go()
+    assert brotli.decompress(bytes(second.body)) == b"new" * 20_001
+    assert first.field(b"etag") != second.field(b"etag")
+    later = ask(static, b"/app.js", BROWSER, started=2.5)
+    assert (later.body, later.field(b"etag")) == (second.body, second.field(b"etag"))
 
 
 def test_small_files_and_pictures_are_left_alone(site):
