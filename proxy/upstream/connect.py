@@ -17,6 +17,7 @@ from proxy.upstream.h1 import UpstreamConnection
 if TYPE_CHECKING:
     from proxy.upstream.pool import Pool
 
+FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.1  # seconds between two looks at a Unix socket whose queue is full
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 Place = tuple[int, object]  # address family, and what `connect` takes
@@ -26,14 +27,17 @@ async def connect(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
     """A new connection to `endpoint`, by `pool.opens` where connections are made in another way.
 
     Raises:
-        UpstreamError: refused, unreachable, unknown name; 504 when it took longer than
+        UpstreamError: refused, unreachable, closed at once, unknown name; 504 when it took longer than
             `timeouts.connect`, 503 when no descriptor was left. Nothing of a request was sent.
     """
     try:
         began = monotonic()
         async with asyncio.timeout(pool.timeouts.connect):
             connection = await (pool.opens or open_connection)(pool, endpoint)
-        pool.tally.time("connect", monotonic() - began)
+        if not connection.is_usable(now := monotonic()):
+            connection.discard()
+            raise UpstreamError("connect", "it was closed at once", unsent=True)
+        pool.tally.time("connect", now - began)
         return connection
     except TimeoutError:
         raise UpstreamError("connect", "no connection in time", status=504, unsent=True) from None
@@ -72,11 +76,27 @@ async def _connected_socket(loop: asyncio.AbstractEventLoop, family: int, place:
     own = socket.socket(family, socket.SOCK_STREAM)
     try:
         own.setblocking(False)
-        await loop.sock_connect(own, place)  # type: ignore[arg-type]  # whatever its family takes
+        if family == socket.AF_UNIX:
+            await _connect_unix(own, place)
+        else:
+            await loop.sock_connect(own, place)  # type: ignore[arg-type]  # whatever its family takes
     except BaseException:
         own.close()  # also when cancelled: the client left, or the time is over
         raise
     return own
+
+
+async def _connect_unix(own: socket.socket, place: object) -> None:
+    """As TCP does, try again while the accept queue is full: loops take EAGAIN for a connect under way."""
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            own.connect(place)  # type: ignore[arg-type]  # a path; never waits
+        except BlockingIOError:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        else:
+            return
 
 
 async def _places(loop: asyncio.AbstractEventLoop, endpoint: Endpoint) -> list[Place]:

@@ -152,17 +152,27 @@ class Endpoint:
         """A connection that was open a moment ago and will be for another one, or None."""
         while self.idle:
             connection = self.idle.pop()
-            if connection.is_usable(now):
+            if self._is_left(connection, now):
                 return connection
-            connection.discard()
         return None
 
     def take_young(self, now: float) -> UpstreamConnection | None:
         """The freshest idle connection, if what must not be lost may go over it (LIFECYCLE, "An attempt")."""
         if not self.idle or now < self.leaving_until:
             return None
-        age = now - self.idle[-1].idle_since
-        return self.take_idle(now) if self.idle_limit.is_young(age, now) else None
+        if not self.idle_limit.is_young(now - self.idle[-1].idle_since, now):
+            return None
+        connection = self.idle.pop()
+        return connection if self._is_left(connection, now) else None
+
+    def _is_left(self, connection: UpstreamConnection, now: float) -> bool:
+        """Whether a connection that was idle can be used; what is learned if it was closed."""
+        if connection.is_usable(now):
+            return True
+        if now < connection.deadline:
+            self.lost_idle(connection, now)  # the loop has yet to tell
+        connection.discard()
+        return False
 
     def lost_idle(self, connection: UpstreamConnection, now: float) -> None:
         """It closed an idle connection, sooner than it should, or a scout."""

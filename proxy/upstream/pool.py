@@ -316,6 +316,7 @@ class Pool:
 
     def _retire(self, endpoint: Endpoint) -> None:
         endpoint.order = Order.DISABLED
+        endpoint.in_flight = endpoint.tally.mine  # nobody looks at the others' any more
         self.full.discard(endpoint)
         endpoint.close_idle()
 

@@ -1,6 +1,7 @@
 import asyncio
 import errno
 import socket
+import struct
 
 import pytest
 
@@ -77,6 +78,43 @@ async def test_a_unix_socket(tmp_path):
         listener.bind(path)
         listener.listen()
         connection = await try_connect(path, None)
+        assert connection.is_usable(0.0)
+        await close(connection)
+
+
+@pytest.mark.parametrize("linger", [b"", struct.pack("ii", 1, 0)])
+async def test_what_is_closed_at_once_was_never_sent_anything(linger):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint = Endpoint("name", *listener.getsockname(), 1, IdleLimit(1.0), 8)
+        pool = pool_of(endpoint)
+
+        async def opens(pool, endpoint):
+            connection = await room.open_connection(pool, endpoint)
+            other, _ = listener.accept()
+            if linger:
+                other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            other.close()
+            return connection
+
+        pool.opens = opens
+        with pytest.raises(UpstreamError, match="closed at once") as caught:
+            await connect(pool, endpoint)
+        assert caught.value.unsent
+
+
+async def test_a_unix_socket_whose_queue_is_full(tmp_path):
+    """The loops' own sock_connect says that such a socket is connected."""
+    path = str(tmp_path / "s")
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as before:
+        listener.bind(path)
+        listener.listen(0)
+        before.connect(path)
+        error = await failure(path, None, seconds=0.05)
+        assert (error.status, error.reason) == (504, "no connection in time")
+        waiting = asyncio.create_task(try_connect(path, None))
+        await asyncio.sleep(0)
+        listener.accept()[0].close()
+        connection = await waiting
         assert connection.is_usable(0.0)
         await close(connection)
 

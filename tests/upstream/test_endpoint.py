@@ -9,6 +9,7 @@ class Idle:
         self.usable = usable
         self.idle_since = idle_since
         self.opened_at = opened_at
+        self.deadline = idle_since + 60.0
         self.discarded = False
 
     def is_usable(self, now):
@@ -37,6 +38,33 @@ def test_what_is_not_usable_is_thrown_away():
     assert endpoint.take_idle(1.0) is good
     assert [connection.discarded for connection in (good, *bad)] == [False, True, True]
     assert endpoint.idle == []
+
+
+def test_what_must_not_be_lost_goes_over_the_freshest_or_none():
+    """That one was closed, so an older one is not to be trusted more."""
+    endpoint = Endpoint("a:1", "a", 1, 1, IdleLimit(60.0), 9)
+    endpoint.idle_limit.told(20)
+    older = Idle(idle_since=80.0)
+    endpoint.keep(older)
+    endpoint.keep(Idle(idle_since=94.0, usable=False))
+    assert endpoint.take_young(95.0) is None
+    assert endpoint.idle == [older]
+
+
+def test_a_close_that_is_found_first_by_who_wants_to_send_is_learned_from():
+    endpoint = Endpoint("a:1", "a", 1, 1, IdleLimit(60.0), 9)
+    endpoint.idle_limit.told(20)
+    endpoint.keep(Idle(idle_since=94.0, usable=False))
+    assert endpoint.take_idle(95.0) is None
+    assert endpoint.leaving_until == 95.0 + LEAVING
+    assert not endpoint.idle_limit.is_young(0.0, 95.0)
+
+
+def test_what_is_merely_too_old_teaches_nothing():
+    endpoint = Endpoint("a:1", "a", 1, 1, IdleLimit(60.0), 9)
+    endpoint.keep(Idle(idle_since=10.0, usable=False))
+    assert endpoint.take_idle(95.0) is None
+    assert endpoint.leaving_until == 0.0
 
 
 def test_forgetting_and_closing():

@@ -310,3 +310,18 @@ def test_where_the_board_is_full_each_worker_goes_by_its_own(workers, monkeypatc
     one.waits()
     assert not one.loop.later
     board.close()
+
+
+def test_what_others_do_with_one_that_is_gone_is_their_own_affair(workers):
+    """Else it would never be let go."""
+    one, two = workers(2)
+    mine, theirs = one.endpoints[0], two.endpoints[0]
+    one.pool.enter(mine)
+    two.pool.enter(theirs)
+    one.pool.flights.look(monotonic())
+    assert mine.in_flight == 2
+    one.pool.addresses_told("a:1", ["10.0.0.1:80"])
+    assert mine.in_flight == 1
+    one.pool.leave(mine)
+    one.pool.addresses_told("a:1", ["10.0.0.2:80"])
+    assert one.pool._retired == []

@@ -33,6 +33,26 @@ def test_one_that_raises_costs_nobody_an_answer(tried, left, monkeypatch):
         "pick of the strategy Broken failed: ZeroDivisionError: integer division or modulo by zero"]
 
 
+class Stubborn:
+    def __init__(self, picked):
+        self.picked = picked
+
+    def rebuild(self, endpoints):
+        pass
+
+    def pick(self, exchange, tried):
+        return self.picked
+
+
+@pytest.mark.parametrize("picked, tried, left", [
+    ("a", "", "a"), ("a", "a", "b"), ("x", "", "a"), ("a", "abc", None)])
+def test_what_was_tried_or_is_not_there_is_not_tried_again(picked, tried, left):
+    """Else an endpoint that is full, or refuses, would be tried for ever."""
+    strategy = Guarded(Stubborn(picked))
+    strategy.rebuild("abc")
+    assert strategy.pick(FakeExchange(), tried) == left
+
+
 class Telling:
     def __init__(self, told):
         self.told = told
