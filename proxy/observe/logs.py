@@ -2,25 +2,23 @@
 
 The rule of this room: a record can never look like two. Clients choose some of what is logged, so
 control characters are escaped, and the lines of a traceback are indented. And a log that cannot be
-written (a full disk, a pipe that nobody reads) never stops what it tells of.
-
-Lines go out by one `write` each to a descriptor opened for appending, so that the lines of several
-processes do not mix.
+written (a full disk, a pipe that nobody reads) never stops what it tells of: see `outlet`.
 """
 
 from __future__ import annotations
 
 import faulthandler
 import logging
-import os
 import re
-from time import monotonic
 
-from proxy.config.log_schema import ErrorLog
+from proxy.config.log_schema import ErrorLog, Rotate
+from proxy.observe import seldom
+from proxy.observe.outlet import Outlet
+from proxy.observe.turner import turner_of
 
+Seldom = seldom.Seldom  # beside `logs.escape`: where all rooms look for it
 STDERR = 2
-PAUSE = 60.0  # seconds between two warnings of the same
-_crashes_are_told = False
+_is_child = False
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -36,7 +34,7 @@ def setup(error_log: ErrorLog) -> None:
         root.removeHandler(old)
         old.close()
     root.addHandler(handler)
-    if _crashes_are_told:
+    if _is_child:
         handler.tell_crashes()
     level = logging.getLevelNamesMapping()[error_log.level.upper()]
     logging.getLogger("proxy").setLevel(level)
@@ -50,11 +48,21 @@ def reopen() -> None:
         handler.reopen()
 
 
-def tell_crashes() -> None:
-    """Where Python stands when a signal such as SIGSEGV or SIGABRT ends this process goes to the log, too."""
-    global _crashes_are_told
-    _crashes_are_told = True
+def tick() -> None:
+    """Once a second, in every process; a full file is put aside by a child, which may have threads."""
     for handler in own_handlers():
+        handler.tick(turn=_is_child)
+
+
+def begin_child() -> None:
+    """This process was forked: its log file is opened anew, so that nobody else's lock holds for it.
+
+    Where Python stands when a signal such as SIGSEGV or SIGABRT ends it goes to the log, too.
+    """
+    global _is_child
+    _is_child = True
+    for handler in own_handlers():
+        handler.reopen()
         handler.tell_crashes()
 
 
@@ -65,33 +73,6 @@ def own_handlers() -> list[ErrorLogHandler]:
 def escape(text: str) -> str:
     """Control characters as `\\x0a` and the like."""
     return CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
-
-
-class Seldom:
-    """Warns of something that lasts: the first time, then once a minute, with how often it came since.
-
-    A full disk would else fill the log with a line for each request, on that same disk.
-
-    Args:
-        pause: seconds, where a minute is not right.
-    """
-
-    def __init__(self, log: logging.Logger, pause: float = PAUSE) -> None:
-        self._log = log
-        self._pause = pause
-        self._silent_until = 0.0
-        self._left_out = 0
-
-    def warn(self, message: str, *args: object) -> None:
-        now = monotonic()
-        if now < self._silent_until:
-            self._left_out += 1
-            return
-        if self._left_out:
-            message += f" ({self._left_out} times more since the last such line)"
-        self._left_out = 0
-        self._silent_until = now + self._pause
-        self._log.warning(message, *args)
 
 
 class LineFormatter(logging.Formatter):
@@ -110,43 +91,49 @@ class LineFormatter(logging.Formatter):
 
 
 class ErrorLogHandler(logging.Handler):
-    """Writes to a file, or to stderr for the path `-`."""
+    """Writes to a file, or to stderr for the path `-`.
 
-    def __init__(self, path: str) -> None:
+    Args:
+        rotate: when the file is put aside.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+
+    def __init__(self, path: str, rotate: Rotate | None = None) -> None:
         super().__init__()
         self.setFormatter(LineFormatter())
-        self._path = path
-        self._descriptor = self._open()
-
-    def _open(self) -> int:
-        if self._path == "-":
-            return STDERR
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._out = Outlet(path, STDERR, 0o644, turner_of(path, rotate))
+        self._lost = 0  # records since the last one that was written
 
     def emit(self, record: logging.LogRecord) -> None:
-        try:
-            os.write(self._descriptor, self.format(record).encode(errors="backslashreplace") + b"\n")
-        except OSError:
-            pass  # nobody is left to tell
+        if self._lost and not self._write(self._confess()):
+            self._lost += 1
+            return
+        self._lost = 0 if self._write(record) else 1
+
+    def _write(self, record: logging.LogRecord) -> bool:
+        _, why = self._out.write(self.format(record).encode(errors="backslashreplace") + b"\n")
+        return not why
+
+    def _confess(self) -> logging.LogRecord:
+        said = "%d records before this line were lost: the log could not be written"
+        return logging.LogRecord(__name__, logging.WARNING, __file__, 0, said, (self._lost,), None)
+
+    def tick(self, *, turn: bool) -> None:
+        """Once a second: put the file aside where it is time, and go on in the one that the path names."""
+        if self._out.should_reopen(turn=turn):
+            self.reopen()
 
     def reopen(self) -> None:
         try:
-            descriptor = self._open()
+            self._out.reopen()
         except OSError as error:
             logging.getLogger(__name__).error("the error log stays the old file: %s", error)
-            return
-        if descriptor != self._descriptor:
-            os.dup2(descriptor, self._descriptor, inheritable=False)  # faulthandler knows the number
-            os.close(descriptor)
 
     def tell_crashes(self) -> None:
-        faulthandler.enable(self._descriptor)
+        faulthandler.enable(self._out.fd)
 
     def close(self) -> None:
-        self.close_file()
+        self._out.close()
         super().close()
-
-    def close_file(self) -> None:
-        if self._descriptor != STDERR:
-            os.close(self._descriptor)
-        self._descriptor = STDERR

@@ -24,9 +24,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from proxy.observe.logs import Seldom
+from proxy.observe.seldom import Seldom
 
-log = logging.getLogger("proxy.access_log")
+log = logging.getLogger("proxy.logs")
 trouble = Seldom(log)
 
 MONDAY = 4 * 86400  # the epoch began on a Thursday; weeks are cut on Mondays
@@ -69,22 +69,7 @@ class Rotation:
 
     def moved(self, file: os.stat_result) -> bool:
         """Whether the path names another file than this one by now, or none."""
-        try:
-            there = os.stat(self.path)
-        except FileNotFoundError:
-            return True
-        return not os.path.samestat(file, there)
-
-    def claim(self, fd: int) -> bool:
-        """Be one who writes to the file; False if it was put aside between its opening and now."""
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
-        return not self.moved(os.fstat(fd))
+        return _moved(self.path, file)
 
     def _period(self, seconds: float) -> int:
         if self._age is None:
@@ -155,6 +140,32 @@ class Rotation:
         """All our old files: groups are the name, its stamp, its number, and `.gz`."""
         matches = map(self._ours.fullmatch, os.listdir(self._folder))
         return [match for match in matches if match is not None]
+
+
+def claimed(path: str, fd: int) -> bool:
+    """Be one who writes to the file; False if it was put aside between its opening and now.
+
+    Also where nothing here puts it aside: another configuration, and so another process, may.
+    """
+    file = os.fstat(fd)
+    if not stat.S_ISREG(file.st_mode):
+        return True
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pass  # who packs it has it: by now the path names another one
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+    return not _moved(path, file)
+
+
+def _moved(path: str, file: os.stat_result) -> bool:
+    try:
+        there = os.stat(path)
+    except FileNotFoundError:
+        return True
+    return not os.path.samestat(file, there)
 
 
 def _newest_first(found: list[re.Match[str]]) -> list[str]:

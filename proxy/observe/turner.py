@@ -10,11 +10,12 @@ import logging
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from proxy.config.log_schema import Rotate
 from proxy.http.disk import POOL
-from proxy.observe.logs import Seldom
 from proxy.observe.rotation import Rotation
+from proxy.observe.seldom import Seldom
 
-log = logging.getLogger("proxy.access_log")
+log = logging.getLogger("proxy.logs")
 
 PATIENCE = 2  # looks until it is tried again whether all processes have let go of an old file
 
@@ -34,20 +35,24 @@ class Turner:
         self._untidy = True  # a start finds what an end has left
         self._pause = 0
 
-    def opened(self, fd: int) -> bool:
-        """Whether this descriptor is of the file that the path names, and will stay so for a while."""
+    def opened(self, fd: int) -> None:
+        """This descriptor is of the file that the path names."""
         self._period = self._rotation.period(os.fstat(fd))
-        return self._rotation.claim(fd)
 
-    def should_reopen(self, fd: int) -> bool:
-        """Called once a second."""
+    def should_reopen(self, fd: int, *, turn: bool = True) -> bool:
+        """Called once a second.
+
+        Args:
+            turn: whether this process may; one that forks has no threads (a child would wait for them).
+        """
         try:
-            self._hear()
-            self._tidy()
+            if turn:
+                self._hear()
+                self._tidy()
             file = os.fstat(fd)
             if self._rotation.moved(file):
                 return True
-            if self._turning is None and self._rotation.due(file, self._period):
+            if turn and self._turning is None and self._rotation.due(file, self._period):
                 self._turning = POOL.submit(self._rotation.turn, file)
         except OSError as error:
             self._trouble.warn("the log %s is not rotated: %s", self._rotation.path, error)
@@ -68,3 +73,9 @@ class Turner:
         if self._untidy and self._tidying is None and self._pause < 0:
             self._tidying = TIDYING.submit(self._rotation.tidy)
 
+
+def turner_of(path: str, rotate: Rotate | None) -> Turner | None:
+    """As the configuration has it; a standard stream is put aside by whoever reads it."""
+    if rotate is None or path == "-":
+        return None
+    return Turner(Rotation(path, **rotate.model_dump()))

@@ -50,7 +50,7 @@ def run_child(body: Callable[[], int], mask: set[signal.Signals | int]) -> None:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         asyncio._set_running_loop(None)
-        logs.tell_crashes()
+        logs.begin_child()
         status = body()
     except BaseException:
         LOG.exception("ends because of an error")

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from math import ceil
 from typing import TYPE_CHECKING
 
+from proxy.observe import logs
+
 if TYPE_CHECKING:
     from proxy.process.crew import Child
     from proxy.process.keeping import Keeper
@@ -42,6 +44,7 @@ class Pulse:
     def beat(self, loop: asyncio.AbstractEventLoop) -> None:
         """In the child: count from now on."""
         self._cell[0] += 1
+        logs.tick()
         loop.call_later(EVERY, self.beat, loop)
 
 
@@ -61,6 +64,7 @@ class Watch:
     def begin(self) -> None:
         """Look from now on."""
         self.look()
+        logs.tick()
         self._keeper.loop.call_later(EVERY, self.begin)
 
     def look(self) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from proxy.config.log_schema import AccessLog as AccessLogConfig
-from proxy.config.log_schema import Rotate, Unlogged
+from proxy.config.log_schema import Unlogged
 from proxy.http.exchange import Exchange
 from proxy.observe.access_log import AccessLog
 from proxy.observe.log_lines import Combined, Json
 from proxy.observe.redact import Redaction
-from proxy.observe.rotation import Rotation
 from proxy.observe.selection import Condition, Selection
-from proxy.observe.turner import Turner
+from proxy.observe.turner import turner_of
 from proxy.routing.matchers import CHANGING, STABLE, Asked, compile_matchers
 from proxy.routing.table import holds
 
@@ -23,7 +22,7 @@ def open_log(config: AccessLogConfig) -> AccessLog:
     """
     redaction = redaction_of(config)
     lines = Json(redaction, config.headers) if config.format == "json" else Combined(redaction)
-    return AccessLog(config.path, lines, _turner(config.path, config.rotate))
+    return AccessLog(config.path, lines, turner_of(config.path, config.rotate))
 
 
 def select(config: AccessLogConfig, log: AccessLog) -> AccessLog | Selection:
@@ -50,10 +49,3 @@ def condition(unlogged: Unlogged) -> Condition:
         return not matchers or holds(matchers, Asked(exchange, exchange.target.path))
 
     return is_met
-
-
-def _turner(path: str, rotate: Rotate | None) -> Turner | None:
-    """Standard output is put aside by whoever reads it."""
-    if rotate is None or path == "-":
-        return None
-    return Turner(Rotation(path, **rotate.model_dump()))

@@ -18,4 +18,4 @@ def opened(tmp_path):
 
     yield make
     for log in made:
-        log._close_file()
+        log._out.close()

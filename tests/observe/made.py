@@ -1,5 +1,7 @@
 """Exchanges that have ended, and what a log has written of them."""
 
+import os
+
 from tests.fakes import FakeExchange
 
 
@@ -14,5 +16,17 @@ def exchange_of(target=b"/a?b", fields=(), **changes):
 
 def lines_of(log):
     log.flush()
-    with open(log._path, "rb") as file:
+    with open(log._out.path, "rb") as file:
         return file.read().splitlines()
+
+
+def read_now(fd):
+    """What a pipe has, without waiting for more."""
+    os.set_blocking(fd, False)
+    data = b""
+    try:
+        while piece := os.read(fd, 65536):
+            data += piece
+    except BlockingIOError:
+        pass
+    return data

@@ -79,7 +79,7 @@ def test_json_without_what_never_happened(opened, timings, there):
 
 
 def test_what_was_no_request(opened):
-    combined, as_json = opened(), opened("json", path=opened()._path + ".json")
+    combined, as_json = opened(), opened("json", path=opened()._out.path + ".json")
     for log in (combined, as_json):
         log.refused("192.0.2.7", 400, b'G"T\x16 /' + b"x" * 500 + b"\r\nsecret: 1")
     line, = lines_of(combined)

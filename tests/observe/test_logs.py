@@ -2,11 +2,13 @@ import logging
 import os
 import re
 import signal
-from types import SimpleNamespace
 
 import pytest
 
-from proxy.observe import logs
+from proxy.config.log_schema import ErrorLog
+from proxy.observe import logs, seldom
+from proxy.observe.outlet import Outlet
+from tests.observe.made import read_now
 
 LOG = logging.getLogger("proxy.worker")
 
@@ -17,8 +19,8 @@ def error_log(tmp_path):
     root, ours = logging.getLogger(), logging.getLogger("proxy")
     levels = root.level, ours.level
 
-    def set_up(path=tmp_path / "error.log", level="info"):
-        logs.setup(SimpleNamespace(path=str(path), level=level))
+    def set_up(path=tmp_path / "error.log", level="info", rotate=None):
+        logs.setup(ErrorLog.model_construct(path=str(path), level=level, rotate=rotate))
         return path
 
     yield set_up
@@ -100,6 +102,31 @@ def test_a_full_disk_stops_nobody(error_log):
     assert len(logs.own_handlers()) == 1
 
 
+def test_a_pipe_that_nobody_reads_stops_nobody(error_log):
+    """What was lost is counted, and told once somebody reads again."""
+    out, fd = os.pipe()
+    error_log("-")
+    handler, = logs.own_handlers()
+    handler._out.close()
+    handler._out = Outlet("-", fd)
+    try:
+        count = 0
+        while not handler._lost:
+            LOG.error("lost?")
+            count += 1
+        for _ in range(9):
+            LOG.error("lost")
+        read = read_now(out).splitlines()
+        LOG.error("after")
+        told, after = read_now(out).splitlines()
+    finally:
+        for one in (out, fd):
+            os.close(one)
+    assert len(read) == count - 1
+    assert told.endswith(b": 10 records before this line were lost: the log could not be written")
+    assert after.endswith(b": after")
+
+
 def test_a_folder_that_is_missing_is_an_error(error_log, tmp_path):
     with pytest.raises(FileNotFoundError):
         error_log(tmp_path / "none" / "error.log")
@@ -117,13 +144,13 @@ def test_setting_up_again_replaces(error_log, tmp_path):
 def test_what_lasts_is_told_seldom(error_log, monkeypatch):
     path = error_log()
     now = 1000.0
-    monkeypatch.setattr(logs, "monotonic", lambda: now)
-    seldom = logs.Seldom(LOG)
+    monkeypatch.setattr(seldom, "monotonic", lambda: now)
+    warner = logs.Seldom(LOG)
     for _ in range(3):
-        seldom.warn("no room: %s", "full")
-    now += logs.PAUSE
+        warner.warn("no room: %s", "full")
+    now += seldom.PAUSE
     for _ in range(2):
-        seldom.warn("no room: %s", "still")
+        warner.warn("no room: %s", "still")
     told = [line.partition("]: ")[2] for line in path.read_text().splitlines()]
     assert told == ["no room: full", "no room: still (2 times more since the last such line)"]
 
@@ -133,7 +160,7 @@ def test_a_crash_is_told_in_the_log_also_after_a_rotation(error_log, tmp_path):
     if pid == 0:
         try:
             error_log()
-            logs.tell_crashes()
+            logs.begin_child()
             (tmp_path / "error.log").rename(tmp_path / "old")
             logs.reopen()
             os.abort()

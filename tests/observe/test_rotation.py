@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from proxy.observe import rotation
-from proxy.observe.rotation import Rotation
+from proxy.observe.rotation import Rotation, claimed
 
 
 @pytest.fixture
@@ -124,9 +124,9 @@ def test_who_opened_what_was_put_aside_this_moment_is_told(file):
     file.write_bytes(b"x")
     rotated = made(file)
     with file.open() as early, file.open() as late:
-        assert rotated.claim(early.fileno())
+        assert claimed(rotated.path, early.fileno())
         turn(rotated)
-        assert not rotated.claim(late.fileno())
+        assert not claimed(rotated.path, late.fileno())
 
 
 # What becomes of old ones.
@@ -150,7 +150,7 @@ def test_nothing_is_packed_that_somebody_writes_to(file):
     file.write_bytes(b"x")
     rotated = made(file)
     with file.open("ab") as writer:
-        assert rotated.claim(writer.fileno())
+        assert claimed(rotated.path, writer.fileno())
         turn(rotated)
         assert not tidy(rotated)
         assert not list(file.parent.glob("*.gz"))

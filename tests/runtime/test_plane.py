@@ -97,7 +97,7 @@ async def test_logs_are_written_and_reopened(plane, tmp_path):
     await get(name, b"/ping?last")
     await one.close()
     assert b"/ping?last" in path.read_bytes()
-    os.close(one._log._fd)
+    one._log._out.close()
 
 
 async def test_after_draining_nobody_is_served(plane):
