@@ -34,10 +34,11 @@ def parse_ranges(value: bytes, size: int) -> list[Span] | Answer:
 
     What overlaps or nearly touches is one part, in the place of the first of it.
     """
-    unit, _, wanted = value.partition(b"=")
-    # Section 14.1: units are compared without case; there is no space around the list.
-    if unit.lower() != b"bytes" or len(value) > LONGEST or wanted != wanted.strip(b" \t"):
+    if not _is_of_bytes(value) or len(value) > LONGEST:
         return Answer.WHOLE
+    wanted = value.partition(b"=")[2]
+    if wanted != wanted.strip(b" \t"):
+        return Answer.WHOLE  # section 14.1: there is no space around the list
     # Section 5.6.1.2: empty elements of a list are passed over.
     items = [item for item in map(_trimmed, wanted.split(b",")) if item]
     if not 0 < len(items) <= MOST:
@@ -51,6 +52,16 @@ def parse_ranges(value: bytes, size: int) -> list[Span] | Answer:
     if sum(end - start for start, end in parts) > size:
         return Answer.WHOLE
     return _coalesced(parts)
+
+
+def asks_for_part(method: bytes, value: bytes | None) -> bool:
+    """Whether a Range field means something: section 14.2, for GET alone and in units that are known."""
+    return value is not None and method == b"GET" and _is_of_bytes(value)
+
+
+def _is_of_bytes(value: bytes) -> bool:
+    """Section 14.1: units are compared without case."""
+    return value[:6].lower() == b"bytes="
 
 
 def _trimmed(item: bytes) -> bytes:

@@ -14,7 +14,7 @@ from os import stat_result
 from proxy.handlers import conditions
 from proxy.handlers.beneath import Root
 from proxy.handlers.multipart import multipart
-from proxy.handlers.ranges import Answer, parse_ranges
+from proxy.handlers.ranges import Answer, asks_for_part, parse_ranges
 from proxy.http.exchange import Exchange
 from proxy.http.prepared import Form, ResponseHead
 
@@ -116,8 +116,7 @@ class Representation(Form):
         if verdict == 412:
             return ResponseHead.make(412, (), 0), ()
         wanted = get(b"range")
-        # Section 14.2: Range means something for GET alone.
-        if wanted is None or exchange.method != b"GET" or self._made:
+        if wanted is None or self._made or not asks_for_part(exchange.method, wanted):
             return whole
         if not conditions.range_is_wanted(get, self.etag, self._modified, settled=self.source.settled):
             return whole

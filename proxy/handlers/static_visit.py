@@ -24,6 +24,7 @@ from proxy.handlers.listing import Listing, Order, listing_json, order_of, wants
 from proxy.handlers.listing_page import POLICY, listing_page
 from proxy.handlers.mime import content_type, extension_of, is_known
 from proxy.handlers.names import Names, is_doubtful
+from proxy.handlers.ranges import asks_for_part
 from proxy.handlers.representation import Fields, Pieces, Representation, etag_of, taken
 from proxy.handlers.static_cache import Entry, Shelf
 from proxy.handlers.urls import encode_path, escape
@@ -196,8 +197,8 @@ class Visit:
         """The coding of the form that this client is to get; None: the plain form."""
         if not entry.codings:
             return None
-        headers = self._exchange.headers
-        if headers.get(b"range") is not None and headers.accepts.identity:
+        exchange, headers = self._exchange, self._exchange.headers
+        if asks_for_part(exchange.method, headers.get(b"range")) and headers.accepts.identity:
             # A part of a coded form is of use to those alone who have another part of it, and say so.
             validator = headers.get(b"if-range")
             return next((coding for coding, source in entry.sidecars.items()

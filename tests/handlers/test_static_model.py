@@ -84,7 +84,8 @@ def listed(value, tag, *, weak):
 
 def form_of(asked):
     """Content and tag: a part is of the plain form, unless the client has another part of the coded one."""
-    if asked.coded and (not asked.ranges or asked.if_range == CODED_TAG):
+    part = asked.ranges and asked.method == b"GET"
+    if asked.coded and (not part or asked.if_range == CODED_TAG):
         return CODED, CODED_TAG
     return CONTENT, TAG
 

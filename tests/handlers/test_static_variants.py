@@ -186,6 +186,17 @@ def test_a_part_of_what_lies_beside_is_for_who_has_its_tag(site, css):
         assert (part.status, part.body, part.field(b"content-encoding")) == (206, b"the", b"br")
 
 
+@pytest.mark.parametrize("method, wanted", [
+    (b"HEAD", b"bytes=0-9"), (b"GET", b"lines=0-9"), (b"GET", b"nonsense")])
+def test_a_range_that_means_nothing_changes_nothing(site, css, method, wanted):
+    """RFC 9110 section 14.2."""
+    static = make_static(site)
+    with_it, without = (ask(static, b"/css/large.css", [*BROWSER, *fields], method=method)
+                        for fields in ([(b"Range", wanted)], []))
+    assert with_it.field(b"content-encoding") == b"br"
+    assert (with_it.head.lines, with_it.body) == (without.head.lines, without.body)
+
+
 def test_there_are_no_parts_of_what_was_made(site, css):
     static = make_static(site)
     first = ask(static, b"/css/large.css", BROWSER)
