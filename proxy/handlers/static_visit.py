@@ -7,9 +7,9 @@ that its file is there costs nothing more: the exchange ignores what comes after
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,16 +20,15 @@ from proxy.handlers.cache_rules import CacheRules
 from proxy.handlers.conditions import precondition
 from proxy.handlers.errands import Errands, Then, Work
 from proxy.handlers.library import Changed, Describe, Library, read_pieces
-from proxy.handlers.listing import Listing, Order, listing_json, order_of, wants_json
-from proxy.handlers.listing_page import POLICY, listing_page
 from proxy.handlers.mime import content_type, extension_of, is_known
 from proxy.handlers.names import Names, is_doubtful
 from proxy.handlers.ranges import asks_for_part
 from proxy.handlers.representation import Fields, Pieces, Representation, etag_of, taken
 from proxy.handlers.static_cache import Entry, Shelf
+from proxy.handlers.static_listing import Wish, listed
 from proxy.handlers.urls import encode_path, escape
 from proxy.http.exchange import Exchange, respond
-from proxy.http.prepared import ResponseHead, error_page
+from proxy.http.prepared import Form, ResponseHead, error_page
 from proxy.observe.logs import Seldom
 
 if TYPE_CHECKING:
@@ -42,9 +41,6 @@ QUICK = 32 * 1024  # octets that are compressed in the loop, which takes 1 ms; m
 MOST_IN_PARTS = 1024 * 1024  # octets of several parts, which are collected; for more the whole is sent
 MOST_LOOKS = 2     # at a path for one request, should its file change before it is opened
 
-_OF_LISTING: Fields = (
-    (b"Cache-Control", b"no-cache"), (b"Vary", b"Accept"), (b"X-Content-Type-Options", b"nosniff"),
-    (b"Content-Security-Policy", POLICY))
 NOT_ALLOWED = error_page(405, [(b"Allow", b"GET, HEAD")])
 
 
@@ -284,19 +280,23 @@ class Visit:
 
     def _fail(self, error: OSError) -> None:
         """404 also for what we may not read, where the configuration says so: 403 tells that it is there."""
-        exchange, place = self._exchange, self._place
         if isinstance(error, IsADirectoryError) and not self._path.endswith(b"/"):
             self._add_slash()
         elif error.errno in MISSING:
             self._missing()
         else:
-            place.unreadable.warn("static: %r: %s", self._path, error.strerror)
-            if error.errno not in FORBIDDEN:
-                exchange.refuse(500, why=f"the file: {error.strerror}")
-            elif place.denied == 403:
-                exchange.refuse(403, why="the proxy may not read it")
-            else:
-                self._missing()
+            self._unreadable(error, self._missing)
+
+    def _unreadable(self, error: OSError, missing: Callable[[], None]) -> None:
+        """What is there, and cannot be read; or may not, which can be as if it were `missing`."""
+        exchange, place = self._exchange, self._place
+        place.unreadable.warn("static: %r: %s", self._path, error.strerror)
+        if error.errno not in FORBIDDEN:
+            exchange.refuse(500, why=f"the file: {error.strerror}")
+        elif place.denied == 403:
+            exchange.refuse(403, why="the proxy may not read it")
+        else:
+            missing()
 
     def _add_slash(self) -> None:
         """A directory's relative links work only below its slash.
@@ -343,27 +343,23 @@ class Visit:
 
     def _list(self, segments: list[bytes]) -> None:
         place, exchange = self._place, self._exchange
-        order = order_of(exchange.target.query)
-        work = partial(place.library.scan, segments, place.names.is_hidden, order)
-        place.errands.run(exchange.loop, work, partial(self._listed, order), long=True)
+        wish = Wish.of(exchange, self._path)
+        work = partial(listed, place.library, place.names, segments, wish)
+        place.errands.run(exchange.loop, work, self._listed, key=wish, long=True)
 
-    def _listed(self, order: Order, outcome: Listing | OSError) -> None:
+    def _listed(self, outcome: Form | OSError) -> None:
         exchange = self._exchange
         if isinstance(outcome, OSError):
-            self._answer_otherwise()
+            if outcome.errno in MISSING:
+                self._answer_otherwise()
+            else:
+                self._unreadable(outcome, self._answer_otherwise)
             return
-        if wants_json(exchange.headers.get(b"accept"), exchange.target.query):
-            kind, body = b"application/json", listing_json(self._path, outcome)
-        else:
-            kind = b"text/html; charset=utf-8"
-            body = listing_page(self._path, outcome, order, self._place.names.prefix or b"/")
-        etag = b'"%b"' % hashlib.blake2b(body, digest_size=8).hexdigest().encode()
-        fields = [(b"Content-Type", kind), *_OF_LISTING, (b"ETag", etag)]
         get = exchange.headers.get
-        if get(b"if-none-match") is not None and precondition(get, etag, 0) == 304:
-            exchange.respond(ResponseHead.make(304, fields[1:], None))
+        if get(b"if-none-match") is not None and precondition(get, outcome.etag, 0) == 304:
+            exchange.respond(outcome.unchanged)
         else:
-            exchange.respond(ResponseHead.make(200, fields, len(body)), body)
+            exchange.respond(outcome.head, outcome.body)
 
 
 def describer(config: StaticConfig, builds: Builds) -> Describe:

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from tests.handlers.sites import ask, make_static
+from proxy.handlers.listing import scan
+from tests.handlers.sites import HeldLoop, ask, make_static
 
 PAGE = b"<p>not here, sorry"
 SHELL = b"<div id=app>"
@@ -195,6 +196,34 @@ async def test_a_listing_shows_no_link_that_leads_out(site, tmp_path):
 async def test_what_is_no_directory_is_404_with_listings_too(site):
     for target in (b"/nothing/", b"/.git/", b"/css/a.css/"):
         assert (await listed(make_static(site, listing=True), target)).status == 404
+
+
+@pytest.mark.parametrize("options, code, status", [
+    ({}, errno.EACCES, 404), ({"denied": 403}, errno.EACCES, 403), ({}, errno.EIO, 500),
+    ({"fallback": "index.html"}, errno.EIO, 500),
+    ({"fallback": "index.html", "denied": 403}, errno.EPERM, 403)])
+def test_a_directory_that_cannot_be_read(site, monkeypatch, caplog, options, code, status):
+    def fail(*args):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("proxy.handlers.library.scan", fail)
+    assert ask(make_static(site, listing=True, **options), b"/css/").status == status
+    assert os.strerror(code) in caplog.text
+
+
+def test_a_listing_is_made_once_for_all_who_ask_for_the_same(site, monkeypatch):
+    scans, loop, static = [], HeldLoop(), make_static(site, listing=True)
+
+    def count(fd, hide, order, link):
+        scans.append(order)
+        return scan(fd, hide, order, link)
+
+    monkeypatch.setattr("proxy.handlers.library.scan", count)
+    targets = [b"/css/", b"/css/?format=json", b"/css/?order=desc", b"/css/?x"] * 5
+    answers = [ask(static, target, loop=loop) for target in targets]
+    assert not any(answer.over for answer in answers)
+    loop.let_go()
+    assert len(scans) == len({bytes(answer.body) for answer in answers}) == 3
 
 
 def test_without_listings_a_directory_is_404(site):
