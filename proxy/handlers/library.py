@@ -17,7 +17,7 @@ from proxy.handlers.beneath import OpenFile, Root
 from proxy.handlers.builds import Builds
 from proxy.handlers.listing import Listing, Order, scan
 from proxy.handlers.representation import Fields, Identity, Pieces, Representation, Source, identity
-from proxy.handlers.static_cache import LARGEST, Entry
+from proxy.handlers.static_cache import LARGEST, Entry, Looked, state_of
 
 SUFFIXES: Final = {b"br": b".br", b"zstd": b".zst", b"gzip": b".gz"}
 # Octets of a file that is compressed here. Its coded form stays in memory; making it takes 0.1 s of a thread.
@@ -74,32 +74,39 @@ class Library:
 
     def fetch(self, segments: list[bytes], *, directory: bool) -> tuple[Entry, bool, OpenFile]:
         """The same with the open file, which is the caller's to close."""
+        before: Looked = ()
         if directory:
-            segments = self._index_of(segments)
+            segments, before = self._index_of(segments)
         try:
-            return self._fetch(self._root, segments)
+            return self._fetch(self._root, segments, before)
         except FileNotFoundError:
             kept = self._builds.kept_root
             if kept is None or b"/".join(segments) not in self._builds:
                 raise
-            return self._fetch(kept, segments)
+            return self._fetch(kept, segments, (*before, (b"/".join((self.root, *segments)), None)))
 
-    def _fetch(self, root: Root, segments: list[bytes]) -> tuple[Entry, bool, OpenFile]:
+    def _fetch(self, root: Root, segments: list[bytes], before: Looked) -> tuple[Entry, bool, OpenFile]:
+        """With `before`: what would come before this file, and what was there in its place."""
         file = root.open(segments)
         try:
-            entry, steady = self._entry(root, file, segments)
+            entry, steady = self._entry(root, file, segments, before)
         except BaseException:
             file.close()
             raise
         return entry, steady, file
 
-    def _index_of(self, segments: list[bytes]) -> list[bytes]:
+    def _index_of(self, segments: list[bytes]) -> tuple[list[bytes], Looked]:
+        """The first that is there, and what was found in the place of those before it."""
+        before: Looked = ()
         for name in self._index:
+            path = b"/".join((self.root, *segments, name))
+            state = state_of(path)  # first, so that what comes to be there meanwhile is seen by the next look
             try:
                 self._root.open([*segments, name]).close()
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+                before = (*before, (path, state))
                 continue
-            return [*segments, name]
+            return [*segments, name], before
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def _beside(self, root: Root, file: OpenFile, segments: list[bytes],
@@ -114,10 +121,10 @@ class Library:
         late = file.status.st_mtime - beside.status.st_mtime > TOLERANCE
         return None if late else source, source.state
 
-    def _entry(self, root: Root, file: OpenFile, segments: list[bytes]) -> tuple[Entry, bool]:
+    def _entry(self, root: Root, file: OpenFile, segments: list[bytes], before: Looked) -> tuple[Entry, bool]:
         status = file.status
         fields, compressible = self._describe(b"/".join(segments))
-        looked: list[tuple[bytes, Identity | None]] = [(file.path, identity(status))]
+        looked: list[tuple[bytes, Identity | None]] = [(file.path, identity(status)), *before]
         sidecars: dict[bytes, Source] = {}
         codings: list[bytes] = []
         if compressible:

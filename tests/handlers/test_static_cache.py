@@ -1,3 +1,4 @@
+import json
 import os
 
 from proxy.handlers.static_cache import LARGEST, OVERHEAD, Shelf
@@ -53,6 +54,30 @@ def test_file_just_written_is_read_again_whatever_its_times_say(site, monkeypatc
     (site / "css" / "a.css").write_bytes(b"BODY {}")
     monkeypatch.setattr(os, "stat", lambda *args, **options: same)
     assert ask(static, b"/css/a.css", started=7.0).body == b"BODY {}"
+
+
+def test_an_index_that_comes_before_the_one_that_was_found_is_seen(site, settled):
+    (site / "css" / "index.htm").write_bytes(b"second")
+    (site / "css" / "default.html").mkdir()
+    static = make_static(site, index=["default.html", "index.html", "index.htm"])
+    assert ask(static, b"/css/", started=5.0).body == b"second"
+    assert ask(static, b"/css/", started=7.0).body == b"second"
+    assert static._place.shelf.looks == 1
+    (site / "css" / "index.html").write_bytes(b"first")
+    assert ask(static, b"/css/", started=9.0).body == b"first"
+
+
+def test_a_file_of_the_site_comes_before_the_one_that_was_kept_of_it(site, tmp_path, settled):
+    keep, name = tmp_path / "keep", "app.0123456789ab.js"
+    keep.mkdir()
+    (site / "staticfiles.json").write_text(json.dumps({"paths": {"app.js": name}, "version": "1.1"}))
+    (site / name).write_bytes(b"kept")
+    static = make_static(site, manifest=[str(site / "staticfiles.json")], keep=str(keep))
+    (keep / name).write_bytes(b"kept")
+    (site / name).unlink()
+    assert ask(static, b"/app.0123456789ab.js", started=5.0).body == b"kept"
+    (site / name).write_bytes(b"its own")
+    assert ask(static, b"/app.0123456789ab.js", started=7.0).body == b"its own"
 
 
 def test_deleted_file_is_gone_after_a_second(site):
