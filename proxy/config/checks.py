@@ -11,7 +11,7 @@ from pathlib import Path
 
 from proxy.config.admin_schema import check_admin, values_of
 from proxy.config.cases import check_cases
-from proxy.config.log_checks import check_log
+from proxy.config.log_checks import check_log, check_rotation
 from proxy.config.plain import Finding, Values, items_of, mapping_of, text_in, twice
 from proxy.config.pool_checks import check_pool
 from proxy.config.schema import HANDLERS
@@ -29,6 +29,8 @@ def check(data: Values, folder: Path) -> Iterator[Finding]:
     yield from twice(items_of(data, "listen"), ("listen",), "a listener")
     for loc, message in check_log(mapping_of(data.get("access_log")), folder):
         yield ("access_log", *loc), message
+    for loc, message in check_rotation(mapping_of(data.get("error_log")), folder):
+        yield ("error_log", *loc), message
     for loc, message in check_admin(values_of(data.get("admin"))):
         yield ("admin", *loc), message
     pools = mapping_of(data.get("pools"))

@@ -1,4 +1,4 @@
-"""What more than one key of `access_log` together can tell."""
+"""What more than one key of `access_log` or `error_log` together can tell."""
 
 from __future__ import annotations
 
@@ -19,8 +19,14 @@ def check_log(log: Values, folder: Path) -> Iterator[Finding]:
         if skipped == {}:
             place = ("skip", index) if isinstance(log["skip"], list) else ("skip",)
             yield place, "would leave out everything; give it a condition (access_log: false is no log)"
+    yield from check_rotation(log, folder)
+
+
+def check_rotation(log: Values, folder: Path) -> Iterator[Finding]:
+    """Whether the file of either log can be put aside, where it shall be."""
     rotate = mapping_of(log.get("rotate"))
-    if "rotate" in log and text_in(log.get("path")) not in (None, "-", ""):
+    is_on = log.get("rotate") not in (None, False)
+    if is_on and text_in(log.get("path")) not in (None, "-", ""):
         yield from _unwritable(absolute(str(log["path"]), folder).parent)
     if "size" in rotate and rotate["size"] is None and rotate.get("age") is None:
         yield ("rotate",), "is never due without size and age; leave the key out"

@@ -91,3 +91,6 @@ class ErrorLog(Model):
     level: Annotated[str, OneOf(("debug", "info", "warning", "error"), "a level")] = Field(
         "info", description="The least important level that is written."
     )
+    rotate: Annotated[Rotate | None, OnOff()] = Field(
+        None, description="Puts a full or old file aside; null or false: others do, and send USR1."
+    )

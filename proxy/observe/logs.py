@@ -8,6 +8,7 @@ written (a full disk, a pipe that nobody reads) never stops what it tells of: se
 from __future__ import annotations
 
 import faulthandler
+import json
 import logging
 import re
 
@@ -28,7 +29,7 @@ def setup(error_log: ErrorLog) -> None:
     Raises:
         OSError: the file cannot be opened.
     """
-    handler = ErrorLogHandler(error_log.path)
+    handler = ErrorLogHandler(error_log.path, error_log.rotate)
     root = logging.getLogger()
     for old in own_handlers():
         root.removeHandler(old)
@@ -40,6 +41,25 @@ def setup(error_log: ErrorLog) -> None:
     logging.getLogger("proxy").setLevel(level)
     # Libraries speak only when something is wrong: asyncio's debug lines are not for operators.
     root.setLevel(max(level, logging.WARNING))
+
+
+def change(error_log: ErrorLog) -> None:
+    """Write to another log from here on; if it cannot be opened the old one stays."""
+    try:
+        setup(error_log)
+    except OSError as error:
+        logging.getLogger(__name__).error("the error log stays the old one: %s", error)
+
+
+def told(text: str) -> None:
+    """The same, as `telling` has put it into words."""
+    said = json.loads(text)
+    rotate = said["rotate"] and Rotate.model_construct(**said["rotate"])
+    change(ErrorLog.model_construct(**{**said, "rotate": rotate}))
+
+
+def telling(error_log: ErrorLog) -> str:
+    return json.dumps(error_log.model_dump())
 
 
 def reopen() -> None:

@@ -308,7 +308,7 @@ class Changeover:
             news.note(word, text)
         known = [*self._ahead, *news.orders()]
         house.config, house.news = config, news
-        change_log(old.error_log, config.error_log)
+        change_log(old.error_log, config.error_log, house.keeper.children.values())
         self._rebinding.commit()
         said = json.dumps({"attempt": self._attempt, "known": known})
         for child in self._prepared:

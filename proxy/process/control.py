@@ -18,6 +18,7 @@ worker -> supervisor   ready      accepting connections
                        prepared, committed   a reload
 
 supervisor -> lookout  drain, stop, reopen, hurry
+                       log    of another error log from here on; also to the desk
 lookout -> supervisor  health, addresses
                        known      all that must be known before anything is served has been told
                        failed

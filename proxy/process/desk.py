@@ -75,6 +75,8 @@ class Desk:
                 self._end()
             case "reopen":
                 logs.reopen()
+            case "log":
+                logs.told(text)
             case asking.ASK:
                 asking.answer(self.answers, text, self._channel.send)
             case _ if word == EVENT:

@@ -130,6 +130,8 @@ class Lookout:
                 self._end()
             case "reopen":
                 logs.reopen()
+            case "log":
+                logs.told(text)
             case asking.ASK:
                 asking.answer(self.answers, text, self._channel.send)
             case news.HURRY:

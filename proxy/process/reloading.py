@@ -28,6 +28,7 @@ from proxy.config.log_schema import ErrorLog
 from proxy.config.schema import Config
 from proxy.observe import logs
 from proxy.process.control import Channel
+from proxy.process.crew import Child
 from proxy.process.sockets import Bound
 from proxy.runtime.parcel import unpack
 from proxy.runtime.slices import in_slices
@@ -114,11 +115,15 @@ class Reloading:
         self._sockets.clear()
 
 
-def change_log(old: ErrorLog, new: ErrorLog) -> None:
-    """Write to the error log that a reload names; the supervisor has seen that it can be opened."""
+def change_log(old: ErrorLog, new: ErrorLog, children: Iterable[Child] = ()) -> None:
+    """Write to the error log that a reload names; the supervisor has seen that it can be opened.
+
+    Args:
+        children: the supervisor's; those of them who are told of no configuration are told of this.
+    """
     if old == new:
         return
-    try:
-        logs.setup(new)
-    except OSError as error:
-        LOG.error("the error log stays the old one: %s", error)
+    logs.change(new)
+    for child in children:
+        if child.slot.kind != "worker":
+            child.channel.send("log", logs.telling(new))

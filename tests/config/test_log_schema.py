@@ -53,3 +53,25 @@ def test_a_folder_that_refuses_new_names(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(ConfigErrors, match=r"access_log.rotate: needs a folder that may be written to"):
         log_of("path: a.log, rotate: true", tmp_path)
+
+
+def test_a_folder_that_is_of_no_concern(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert log_of("path: a.log, rotate: false", tmp_path).rotate is None
+    assert log_of("path: a.log, rotate: null", tmp_path).rotate is None
+
+
+def test_the_error_log_is_rotated_too(tmp_path):
+    text = REST + "error_log: {path: error.log, rotate: {age: 1d, keep: 3}}"
+    assert loads(text, folder=tmp_path).error_log.rotate.model_dump() == {
+        "size": 100 << 20, "age": 86400, "keep": 3, "compress": True}
+
+
+@pytest.mark.parametrize("rotate, message", [
+    ("{size: null}", "error_log.rotate: is never due without size and age"),
+    ("true", "error_log.rotate: needs a folder that may be written to"),
+])
+def test_what_makes_no_sense_for_the_error_log(rotate, message, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(ConfigErrors, match=message):
+        loads(REST + f"error_log: {{path: error.log, rotate: {rotate}}}", folder=tmp_path)

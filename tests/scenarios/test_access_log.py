@@ -1,13 +1,15 @@
-"""The access log's own keys, with real processes: what is chosen, files that fill up, a disk that does."""
+"""What both logs have of their own, with real processes: what is chosen, full files, a full disk."""
 
 import gzip
 import json
+import os
 import re
 import resource
+import signal
 
 import pytest
 
-from tests.scenarios.support import LOOPS, OK, ask, connect, wait_until
+from tests.scenarios.support import LOOPS, OK, ask, connect, free_port, wait_until
 
 LINE = re.compile(r'127\.0\.0\.1 - - \[[^]]+\] "GET /\d+-x+ HTTP/1\.1" 200 2 "-" "-"')
 LONG = "x" * 200  # a file of 64 KiB has room for 240 lines of such targets
@@ -132,3 +134,68 @@ def test_one_route_is_left_out_for_one_kind_of_client(stage, origin):
     ask(proxy, "/end")
     wait_until(lambda: "/end" in proxy.access_log(), "the lines")
     assert proxy.access_log().count("/ping") == 1
+
+# The error log, which every process writes to.
+
+
+def records(folder):
+    """All lines of the error log's files, by what they say."""
+    plain = [path.read_text() for path in folder.glob("error.log*") if path.suffix not in (".gz", ".part")]
+    packed = [gzip.decompress(path.read_bytes()).decode() for path in folder.glob("error.log*.gz")]
+    return [line for text in (*plain, *packed) for line in text.splitlines()]
+
+
+class Stranger:
+    """Sends what is no request: each is told in the log, once."""
+
+    def __init__(self, proxy):
+        self.proxy = proxy
+        self.sent = 0
+
+    def go_on(self, count=20):
+        for _ in range(count):
+            with connect(self.proxy) as client:
+                client.send(b"nonsense\r\n\r\n")
+                assert client.response().status == 400
+            self.sent += 1
+
+    def until(self, is_true):
+        wait_until(lambda: self.go_on() or is_true(), "it")
+
+
+def everybody(proxy, path):
+    """The files of this name that processes of the proxy have open, by their inodes."""
+    found = set()
+    for pid in (proxy.pid, *proxy.workers()):
+        found |= {os.stat(f"/proc/{pid}/fd/{fd}").st_ino for fd in os.listdir(f"/proc/{pid}/fd")
+                  if os.readlink(f"/proc/{pid}/fd/{fd}").startswith(str(path))}
+    return found
+
+
+TOP = """
+admin: {{address: 127.0.0.1:{port}, token: a-secret-of-ours-alone}}
+workers: 2
+error_log: {{path: {folder}/error.log, level: debug{rotate}}}"""
+HEALTH = "health_check: {path: /}"
+
+
+@pytest.mark.parametrize("way", ["start", "reload"])
+def test_the_error_log_is_turned_and_no_line_lost(stage, origin, tmp_path, way):
+    """By a worker; supervisor, lookout and desk follow, also those that have served before the reload."""
+    rotate = ", rotate: {size: 64KiB, keep: null}"
+    port = free_port()
+    first = "" if way == "reload" else rotate
+    proxy = stage.before(origin, pool=HEALTH, top=TOP.format(port=port, folder=tmp_path, rotate=first))
+    if way == "reload":
+        file = stage.folder / "proxy-1.yaml"
+        file.write_text(file.read_text().replace("level: debug", "level: debug" + rotate))
+        proxy.signal(signal.SIGHUP)
+        wait_until(lambda: any("reloaded" in line for line in records(tmp_path)), "the reload")
+    stranger = Stranger(proxy)
+    stranger.until(lambda: len(list(tmp_path.glob("error.log-*.gz"))) >= 2)
+    now = tmp_path / "error.log"
+    assert len(proxy.workers()) == 4  # a lookout and a desk are among them
+    wait_until(lambda: everybody(proxy, now) == {now.stat().st_ino}, "all have the file of now")
+    assert proxy.stop() == 0
+    refused = [line for line in records(tmp_path) if "refused 127.0.0.1" in line]
+    assert len(refused) == stranger.sent
