@@ -48,6 +48,7 @@ class Site:
         self._board = board
         self.view = View(asker, events, None if board is None else History(board))
         self._runner: web.AppRunner | None = None
+        self._doors: list[web.SockSite] = []
         self._keeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -56,7 +57,8 @@ class Site:
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=GRACE)
         await self._runner.setup()
         for sock in self._sockets:
-            await web.SockSite(self._runner, sock).start()
+            self._doors.append(web.SockSite(self._runner, sock))
+            await self._doors[-1].start()
         if self.view.history is not None:
             self._keeping = spawn(asyncio.get_running_loop(), self.view.history.keep())
         return self
@@ -66,6 +68,12 @@ class Site:
             self._keeping.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
+
+    def close_doors(self) -> None:
+        """Listen no more; who is connected is served on."""
+        doors, self._doors = self._doors, []
+        for door in doors:
+            spawn(asyncio.get_running_loop(), door.stop())
 
     async def serve(self) -> None:
         """Until it is cancelled."""

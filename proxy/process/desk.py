@@ -2,7 +2,9 @@
 
 The rule of this room: it serves no visitor, holds none of the sockets that they connect to and knows
 nothing that others wait for, so its death is no visitor's concern: the supervisor starts another one, which
-has by the fork what has happened so far. It ends with its supervisor, and goes on while workers drain.
+has by the fork what has happened so far. It ends with its supervisor. While workers drain it goes on for
+those who are connected, so that a dashboard shows how they do, but it listens no more: a program that is
+started meanwhile needs the address, or it would not serve visitors either.
 """
 
 from __future__ import annotations
@@ -71,7 +73,9 @@ class Desk:
 
     def _told(self, word: str, text: str) -> None:
         match word:
-            case "stop":
+            case "drain" if self._site is not None:
+                self._site.close_doors()
+            case "drain" | "stop":
                 self._end()
             case "reopen":
                 logs.reopen()

@@ -52,7 +52,8 @@ class Hotline:
 
     Args:
         answer: called with what is asked and whom to give the answer to, now or later.
-        fd: of a socket that listens already, if there is one.
+        fd: of a socket that listens already, if there is one; calls are taken from `hear` on, as another
+            program takes them until then.
     """
 
     def __init__(self, file: str, answer: Callable[[Values, Reply], None],
@@ -71,11 +72,27 @@ class Hotline:
             LOG.info("another proxy runs with %s: `reload` and `diff` reach that one", file)
             self._sock.close()
             return
-        loop.add_reader(self._sock, self._ring)
+        if fd < 0:
+            self.hear()
 
     def fileno(self) -> int:
         """For who goes on with it; -1 if there is none."""
         return self._sock.fileno()
+
+    def hear(self) -> None:
+        """Take calls."""
+        if self._sock.fileno() >= 0:
+            self._loop.add_reader(self._sock, self._ring)
+
+    def rest(self) -> None:
+        """Take none: who calls now waits for the program that is responsible then."""
+        if self._sock.fileno() >= 0:
+            self._loop.remove_reader(self._sock)
+
+    def leave(self) -> None:
+        """Take none ever again, and leave the name to another program; who has called is still answered."""
+        self.rest()
+        self._sock.close()
 
     def _ring(self) -> None:
         try:
@@ -94,9 +111,7 @@ class Hotline:
             call.abandon()
 
     def close(self) -> None:
-        if self._sock.fileno() >= 0:
-            self._loop.remove_reader(self._sock)
-            self._sock.close()
+        self.leave()
         for call in list(self._calls):
             call.close()
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -85,6 +87,7 @@ class Reloads:
     def ask(self, then: Then = nobody_asks) -> None:
         """Reload as soon as may be; `then` is told what came of it."""
         if self._house.is_ending():
+            LOG.warning("no reload: %s", ENDS)
             then(Outcome(self.generation, [ENDS]))
             return
         self._asked.append(then)
@@ -162,9 +165,19 @@ class Reloads:
         """The proxy ends."""
         if self._running is not None:
             self._running.give_up(ENDS)
+        self._turn_away(ENDS)
+
+    def leave_to(self, pid: int) -> None:
+        """Another program serves: who was to wait for a reload until then shall have it there."""
+        if self._asked:
+            LOG.info("process %d is told to reload, as this one was", pid)
+            os.kill(pid, signal.SIGHUP)
+            self._turn_away(f"process {pid} serves by now and reloads; its log says what comes of it")
+
+    def _turn_away(self, why: str) -> None:
         asked, self._asked = self._asked, []
         for then in asked:
-            then(Outcome(self.generation, [ENDS]))
+            then(Outcome(self.generation, [why]))
 
     def keep_none(self) -> None:
         """In a child: what it would hold open."""

@@ -79,6 +79,7 @@ class Succession:
             open_to_all(house.sockets)
             self._estate.take_over(house.sockets, house.door)
             self._estate = None
+            house.hotline.hear()
         self.tell_state()
         self.systemd.keep_alive(house.loop)
 
@@ -95,6 +96,7 @@ class Succession:
             LOG.warning("no upgrade: %s", problem)
             return
         LOG.info("upgrade: starting the new program")
+        self._house.hotline.rest()
         try:
             self._upgrade = Upgrade(self._house.loop, self._leave, self._succeeded, self._failed)
         except OSError as error:
@@ -121,6 +123,7 @@ class Succession:
         LOG.info("process %d serves in place of this one", pid)
         house.note(event("upgraded", f"process {pid} serves in place of {os.getpid()}"))
         self.systemd.succeeded_by(pid)
+        house.reloads.leave_to(pid)
         for door in (*house.sockets.doors, *house.door.doors):
             if door.file is not None:
                 door.file.held = True
@@ -129,6 +132,7 @@ class Succession:
     def _failed(self, why: str) -> None:
         self._upgrade = None
         open_to_all(self._house.sockets)
+        self._house.hotline.hear()
         reason = "; ".join(why.splitlines())
         LOG.error("the upgrade failed, this program goes on: %s", reason)
         self._house.note(event("not_upgraded", reason))

@@ -366,10 +366,11 @@ class Supervisor:
         self.succession.end()
         for slot in (*self.slots, *([] if self.lookout is None else [self.lookout]), self.desk):
             slot.forget_timer()
-        self.sockets.close()  # the workers have theirs until they have heard
+        self.hotline.leave()
+        self.door.close()
+        self.sockets.close()  # the workers have theirs until they have heard, and so has the desk
         for child in self.keeper.children.values():
-            if child.slot is not self.desk or word == "stop":  # it shows how the others drain
-                child.channel.send(word)
+            child.channel.send(word)
             self.keeper.kill_after(child, seconds + STOP_GRACE if child.slot is self.desk else seconds)
         self._finish()
 

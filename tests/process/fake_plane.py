@@ -10,6 +10,7 @@ import socket
 import sys
 
 from proxy.config.load import load
+from proxy.process.estate import find
 from proxy.process.supervisor import supervise
 from proxy.tasks import spawn
 
@@ -117,8 +118,12 @@ class Deaf(FakePlane):
                 continue
 
 
-KINDS = {kind.__name__: kind for kind in (FakePlane, Broken, ShortLived, Deaf)}
+class Heir(FakePlane):
+    """Of a program that takes over what another one leaves to it."""
+
+
+KINDS = {kind.__name__: kind for kind in (FakePlane, Broken, ShortLived, Deaf, Heir)}
 
 if __name__ == "__main__":
     file, kind = [*sys.argv[1:], "FakePlane"][:2]
-    sys.exit(supervise(load(file), KINDS[kind], file))
+    sys.exit(supervise(load(file), KINDS[kind], file, find() if KINDS[kind] is Heir else None))

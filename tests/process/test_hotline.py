@@ -88,3 +88,38 @@ def test_the_second_with_a_file_lets_the_first_have_it(serve, caplog):
     assert serve(lambda asked, reply: reply({"from": "second"})) == file
     assert call(file, {}, 5) == {"from": "first"}
     assert "another proxy runs with" in caplog.text
+
+
+async def test_who_calls_while_it_rests_is_answered_by_who_hears_next(tmp_path):
+    loop, file = asyncio.get_running_loop(), str(tmp_path / "c.yaml")
+    former = Hotline(file, lambda asked, reply: reply({"from": "former"}), loop)
+    former.rest()
+    heir = Hotline(file, lambda asked, reply: reply({"from": "heir"}), loop, os.dup(former.fileno()))
+    caller = loop.run_in_executor(None, call, file, {}, 10)
+    await asyncio.wait([caller], timeout=0.05)
+    former.leave()
+    assert not caller.done()
+    heir.hear()
+    assert await caller == {"from": "heir"}
+    heir.close()
+    former.close()
+
+
+async def test_who_leaves_answers_those_who_have_called_and_gives_the_name_away(tmp_path):
+    loop, file, asked = asyncio.get_running_loop(), str(tmp_path / "c.yaml"), asyncio.Event()
+    replies = []
+
+    def answer(what, reply):
+        replies.append(reply)
+        asked.set()
+
+    former = Hotline(file, answer, loop)
+    caller = loop.run_in_executor(None, call, file, {}, 10)
+    await asked.wait()
+    former.leave()
+    heir = Hotline(file, lambda asked, reply: reply({"from": "heir"}), loop)
+    assert await loop.run_in_executor(None, call, file, {}, 10) == {"from": "heir"}
+    replies[0]({"from": "former"})
+    assert await caller == {"from": "former"}
+    former.close()
+    heir.close()

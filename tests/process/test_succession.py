@@ -20,6 +20,9 @@ class House:
         self.sockets = self.door = SimpleNamespace(doors=[], urls=["http://127.0.0.1:1"], count=1)
         self.slots = [None]
         self.reloads = SimpleNamespace(is_busy=lambda: reloading, go_on=self.go_on, generation=3)
+        self.calls = []
+        self.hotline = SimpleNamespace(rest=lambda: self.calls.append("rests"),
+                                       hear=lambda: self.calls.append("hears"))
 
     def is_up(self):
         return self.up
@@ -75,6 +78,7 @@ def test_one_at_a_time_and_again_after_a_failure(begun, caplog):
     assert "the upgrade failed, this program goes on: one line; another" in caplog.messages
     assert (own.is_busy(), house.went_on) == (False, 1), "a reload may have waited"
     assert json.dumps(house.noted)
+    assert house.calls == ["rests", "hears"]
     own.begin()
     assert len(begun) == 2
     own.end()
