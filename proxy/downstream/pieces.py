@@ -1,8 +1,8 @@
 """A file as an answer: who sends it, piece by piece, and has its descriptor.
 
 The rule of this room: the descriptor is closed whichever way it ends, but not while a thread reads from it;
-the loop waits for no disk (see `http.disk`); what was read short or failed cuts the answer, so that the
-client notices.
+the loop waits for no disk (see `http.disk`); what was read short, failed, or was of a file that somebody has
+written to meanwhile cuts the answer before its last octets, so that the client notices.
 """
 
 from __future__ import annotations
@@ -30,11 +30,16 @@ TURN = 8  # pieces in a row, before other connections have theirs
 
 
 class FileSender(ABC):
-    """Sends octets `start` to `end` of a descriptor, which is its own from now on."""
+    """Sends octets `start` to `end` of a descriptor, which is its own from now on.
 
-    __slots__ = ("_away", "_end", "_exchange", "_fd", "_offset", "_over", "_paused")
+    Args:
+        state: size and time of the change, if they are known; else they are taken when it begins.
+    """
 
-    def __init__(self, exchange: Exchange, fd: int, start: int, end: int) -> None:
+    __slots__ = ("_away", "_end", "_exchange", "_fd", "_offset", "_over", "_paused", "_state")
+
+    def __init__(self, exchange: Exchange, fd: int, start: int, end: int,
+                 state: tuple[int, int] = (0, 0)) -> None:
         self._exchange = exchange
         self._fd = fd
         self._offset = start
@@ -42,11 +47,28 @@ class FileSender(ABC):
         self._away = False    # a thread has the descriptor
         self._paused = False  # the client has yet to take what it was given
         self._over = False
+        self._state = state
 
     def begin(self, head: ResponseHead) -> None:
         """Send the head once the first octet was read; a file that has nothing there any more is a 500."""
         self._exchange.responder = self
-        self._read(1, partial(os.pread, self._fd, 1, self._offset), partial(self._start, head))
+        self._read(1, self._first, partial(self._start, head))
+
+    def _first(self) -> bytes:
+        self._state = _state_of(self._fd)
+        return os.pread(self._fd, 1, self._offset)
+
+    def _check(self) -> None:
+        """Part of the work that reads, since it asks the disk; 1 us.
+
+        Raises:
+            OSError: the file was written to since the beginning. Not if its ctime alone is another one: links
+                and renames change that.
+        """
+        state = _state_of(self._fd)
+        if state != self._state:
+            shorter = state[0] < self._end
+            raise cut_short() if shorter else OSError(errno.ESTALE, "the file was written to meanwhile")
 
     def _start(self, head: ResponseHead, first: bytes) -> None:
         if not first:
@@ -126,8 +148,9 @@ class PieceSender(FileSender):
 
     __slots__ = ("_running",)
 
-    def __init__(self, exchange: Exchange, fd: int, start: int, end: int) -> None:
-        super().__init__(exchange, fd, start, end)
+    def __init__(self, exchange: Exchange, fd: int, start: int, end: int,
+                 state: tuple[int, int] = (0, 0)) -> None:
+        super().__init__(exchange, fd, start, end, state)
         self._running = False
 
     def go_on(self) -> None:
@@ -139,10 +162,15 @@ class PieceSender(FileSender):
             if self._idle:
                 break
             size = min(PIECE, self._end - self._offset)
-            self._read(size, partial(os.pread, self._fd, size, self._offset), self._put)
+            self._read(size, partial(self._piece, size), self._put)
         else:
             self._exchange.loop.call_soon(self.go_on)
         self._running = False
+
+    def _piece(self, size: int) -> bytes:
+        data = os.pread(self._fd, size, self._offset)
+        self._check()
+        return data
 
     def _put(self, data: bytes) -> None:
         if not data:
@@ -154,6 +182,11 @@ class PieceSender(FileSender):
             self._finish()
         else:
             self.go_on()  # where a thread has read it
+
+
+def _state_of(fd: int) -> tuple[int, int]:
+    status = os.fstat(fd)
+    return status.st_size, status.st_mtime_ns
 
 
 def cut_short() -> OSError:

@@ -22,6 +22,7 @@ SIZE = len(CONTENT)
 def path(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(CONTENT)
+    os.utime(path, (1_000_000_000, 1_000_000_000))
     return path
 
 
@@ -85,9 +86,7 @@ def test_a_client_that_leaves_ends_it(path):
 
 def test_a_file_that_is_cut_short_aborts(path, caplog):
     answer = send(path, window=1)
-    os.truncate(path, PIECE + 5)
-    answer.drain()
-    assert len(answer.body) == PIECE + 5
+    os.truncate(path, PIECE)
     answer.drain()
     assert answer.aborted
     assert not answer.finished
@@ -101,11 +100,40 @@ def test_a_file_that_has_nothing_there_any_more(path):
     assert not is_open(answer, path)
 
 
-def test_a_file_that_grows_is_sent_as_long_as_it_was(path):
+@pytest.mark.parametrize("change", [
+    lambda path: path.write_bytes(bytes(SIZE)), lambda path: path.write_bytes(bytes(2 * SIZE))])
+def test_a_file_that_is_written_to_aborts(path, change, caplog):
     answer = send(path, window=1)
-    with open(path, "ab") as file:
-        file.write(b"more")
-    while not answer.finished:
+    change(path)
+    while not answer.over:
+        answer.drain()
+    assert answer.aborted
+    assert answer.body == CONTENT[:PIECE]
+    assert not is_open(answer, path)
+    assert "b'/' cannot be sent: the file was written to meanwhile" in caplog.text
+
+
+def test_a_file_that_is_written_to_while_its_last_piece_is_read(path, monkeypatch):
+    def overwritten(fd, size, offset):
+        data = real(fd, size, offset)
+        if offset + size == SIZE:
+            path.write_bytes(bytes(SIZE))
+        return data
+
+    real = os.pread
+    monkeypatch.setattr(pieces.os, "pread", overwritten)
+    answer = send(path)
+    assert answer.aborted
+    assert answer.body == CONTENT[:-17]
+
+
+@pytest.mark.parametrize("change", [
+    lambda path: path.unlink(), lambda path: path.rename(path.with_name("other")),
+    lambda path: os.link(path, path.with_name("other")), lambda path: path.chmod(0o600)])
+def test_a_file_of_which_only_the_name_changes(path, change):
+    answer = send(path, window=1)
+    change(path)
+    while not answer.over:
         answer.drain()
     assert answer.body == CONTENT
 

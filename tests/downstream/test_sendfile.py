@@ -30,6 +30,7 @@ LITTLE = 8192  # octets of each buffer in the kernel where a client shall be slo
 def path(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(CONTENT)
+    os.utime(path, (1_000_000_000, 1_000_000_000))
     return path
 
 
@@ -416,6 +417,34 @@ async def test_a_file_that_is_replaced(line, path):
     other.write_bytes(bytes(SIZE))
     other.replace(path)
     assert await one.body() == CONTENT
+
+
+@pytest.mark.parametrize("without", [False, True])
+async def test_a_file_that_is_overwritten(line, path, caplog, monkeypatch, without):
+    if without:
+        monkeypatch.setattr(sendfile.os, "sendfile", failing(errno.EINVAL))
+    one = await line(octets=LITTLE)
+    await one.ask()
+    await one.settle()
+    path.write_bytes(bytes(SIZE))
+    body = await one.body()
+    assert len(body) < SIZE
+    assert one.open_files == 0
+    assert "b'/' cannot be sent: the file was written to meanwhile" in caplog.text
+
+
+async def test_a_file_that_is_overwritten_while_the_last_of_it_goes_out(line, path, monkeypatch):
+    def send(out, fd, offset, count):
+        sent = real(out, fd, offset, count)
+        if offset + sent > SIZE - TURN:
+            path.write_bytes(bytes(SIZE))
+        return sent
+
+    real = os.sendfile
+    monkeypatch.setattr(sendfile.os, "sendfile", send)
+    one = await line()
+    await one.ask()
+    assert len(await one.body()) < SIZE
 
 
 async def test_a_disk_that_fails_behind_the_head(line, monkeypatch, cold):
