@@ -88,16 +88,14 @@ class RouteTally(Tally):
     """Of a route.
 
     Attributes:
-        pool: where it leads to; empty where it answers itself.
         hit, unchanged: note an answer that was kept, a 200 and a 304, by its body's octets. `append` of a
             list that the tick counts: the cheapest call there is (70 ns with its arguments).
     """
 
-    __slots__ = ("_hits", "_same", "hit", "pool", "unchanged")
+    __slots__ = ("_hits", "_same", "hit", "unchanged")
 
-    def __init__(self, first: int, pool: str) -> None:
+    def __init__(self, first: int) -> None:
         super().__init__(ROUTE, first)
-        self.pool = pool
         self._hits: list[int] = []
         self._same: list[int] = []
         self.hit: Callable[[int], None] = self._hits.append
@@ -134,17 +132,26 @@ class EndpointTally(Tally):
 
 
 class RouteTallies(dict[str, RouteTally]):
-    """By name; one that is not known yet begins."""
+    """By name, as routes lead now; one that is not known yet begins.
+
+    Attributes:
+        all: also of the pools that routes have led to before, and may again.
+    """
 
     def __init__(self, board: Board) -> None:
         super().__init__()
         self._board = board
+        self.all: dict[tuple[str, str], RouteTally] = {}
 
     def __missing__(self, route: str) -> RouteTally:
-        return self.begin(route, "")
+        return self.lead(route, "")
 
-    def begin(self, route: str, pool: str) -> RouteTally:
-        tally = self[route] = RouteTally(self._board.first(ROUTE, route, pool), pool)
+    def lead(self, route: str, pool: str) -> RouteTally:
+        """The route leads to this pool now; what it did before stands beside that."""
+        tally = self.all.get((route, pool))
+        if tally is None:
+            tally = self.all[route, pool] = RouteTally(self._board.first(ROUTE, route, pool))
+        self[route] = tally
         return tally
 
 
@@ -191,21 +198,12 @@ class Counters:
             routes: the pool of each, empty where it has none.
         """
         for name, pool in {"": "", **routes}.items():
-            self._lead(name, pool)
-        for name, route in self._routes.items():
-            route.gauge("shown", int(not name or name in routes))
+            self._routes.lead(name, pool)
+        for (name, pool), route in self._routes.all.items():
+            route.gauge("shown", int(not name or routes.get(name) == pool))
         shown = set(pools)
         for name, tally in {**self._pools, **{name: self.pool(name) for name in shown}}.items():
             tally.gauge("shown", int(name in shown))
-
-    def _lead(self, name: str, pool: str) -> None:
-        """A route leads to this pool now; what it did before stands beside that."""
-        tally = self._routes.get(name)
-        if tally is None or tally.pool != pool:
-            if tally is not None:
-                tally.gauge("shown", 0)
-                tally.write(self.row.cells)
-            self._routes.begin(name, pool)
 
     # Counting.
 
@@ -235,5 +233,6 @@ class Counters:
     def tick(self, now: float) -> None:
         """Write on the board what has changed."""
         cells = self.row.cells
-        for tally in (self.worker, *self._routes.values(), *self._pools.values(), *self._endpoints.values()):
+        routes, pools = self._routes.all.values(), self._pools.values()
+        for tally in (self.worker, *routes, *pools, *self._endpoints.values()):
             tally.write(cells)

@@ -125,6 +125,22 @@ def test_a_route_that_leads_elsewhere_begins_there(counters):
         {"2xx": 1, "sent": 10}, {"2xx": 1, "sent": 10, "shown": 1}]
 
 
+def test_a_route_that_comes_back_counts_on(counters):
+    """A counter that goes backwards looks like a restart to whoever reads it."""
+    for pool in ("blue", "green", "blue"):
+        counters.show({"shop": pool}, [pool])
+        counters.ended(Ended(), 100.0)
+    assert [shown(counters, ROUTE, "shop", pool)[0] for pool in ("blue", "green")] == [
+        {"2xx": 2, "sent": 20, "shown": 1}, {"2xx": 1, "sent": 10}]
+
+
+def test_an_answer_that_was_kept_before_a_route_led_elsewhere(counters):
+    kept = counters.route("shop")
+    counters.show({"shop": "new"}, ["new"])
+    kept.hit(5)
+    assert shown(counters, ROUTE, "shop", "")[0] == {"2xx": 1, "sent": 5, "kept": 1}
+
+
 def test_what_finds_no_room_on_the_board_is_counted_for_nobody():
     counters = Counters(alone(cells=200))
     for number in range(20):
