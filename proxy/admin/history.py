@@ -7,12 +7,16 @@ The rule of this room: the desk looks at the board once a second, whether anybod
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from typing import Final
 
 from proxy.admin.figures import Lapse, Look, Told, figures, look
 from proxy.observe.board import Board
+from proxy.observe.seldom import Seldom
+
+LOG = logging.getLogger("proxy.admin")
 
 EVERY: Final = 1.0  # seconds
 LATE: Final = 2     # looks: a worker writes every 250 ms, which would be noise in a lapse of one
@@ -35,12 +39,16 @@ class History:
         self._points: deque[list[float | None]] = deque(maxlen=KEPT)
         self._sparks: dict[tuple[str, ...], deque[float]] = {}
         self.now: Told | None = None
+        self._trouble = Seldom(LOG)
 
     async def keep(self) -> None:
         """For ever."""
         while True:
             await asyncio.sleep(EVERY)
-            self.sample(time.time())
+            try:
+                self.sample(time.time())
+            except Exception as error:  # a gap is better than figures that stand still for ever
+                self._trouble.warn("figures could not be taken: %r", error)
 
     def sample(self, now: float) -> None:
         """Look at the board."""
@@ -51,7 +59,9 @@ class History:
             return
         looks.append(look(self._board, now))
         late = Lapse(looks[-1], looks[max(-1 - LATE, -len(looks))])
-        self.now = {"time": round(now, 3), **figures(self._board.names(), late, Lapse(looks[-1], looks[0]))}
+        known = len(looks[-1].cells)
+        names = [name for name in self._board.names() if name.first < known]  # none that was added since
+        self.now = {"time": round(now, 3), **figures(names, late, Lapse(looks[-1], looks[0]))}
         self._points.append([round(now, 3), *(self.now["total"][name] for name in POINT)])
         self._spark(self.now["pools"])
 

@@ -1,10 +1,14 @@
+import asyncio
+
 import pytest
 
+from proxy.admin import history as history_module
 from proxy.admin.figures import Lapse, figures, look, percentile
 from proxy.admin.history import KEPT, SPARKS, History
 from proxy.observe.board import BUCKETS, Board
 from proxy.observe.columns import KINDS
 from proxy.observe.counters import Counters
+from proxy.tasks import spawn
 
 
 @pytest.fixture
@@ -121,3 +125,38 @@ def test_a_clock_that_was_set_back_makes_no_figures(board, counters):
     assert len(history.past()["points"]) == 1
     history.sample(begin - 3599)
     assert history.now["total"]["rate"] == 0.0
+
+
+def test_a_name_that_is_added_while_it_is_looked(board, counters, monkeypatch):
+    """By a reload; it is there in the next look."""
+    history = History(board)
+
+    def read():
+        rows = Board.read(board)
+        monkeypatch.undo()
+        made = counters.endpoint("web", f"b:{len(board.names())}")
+        made.answered(200, 0.1)
+        return rows
+
+    monkeypatch.setattr(board, "read", read)
+    history.sample(history._looks[0].time + 1.0)
+    assert list(history.now["pools"]["web"]["endpoints"]) == ["a:1"]
+    history.sample(history._looks[0].time + 2.0)
+    assert len(history.now["pools"]["web"]["endpoints"]) == 2
+
+
+async def test_a_look_that_fails_is_not_the_last(board, monkeypatch, caplog):
+    history = History(board)
+    looks = asyncio.Queue()
+
+    def sample(now):
+        looks.put_nowait(now)
+        raise IndexError("of this one")
+
+    monkeypatch.setattr(history_module, "EVERY", 0.0)
+    monkeypatch.setattr(history, "sample", sample)
+    keeping = spawn(asyncio.get_running_loop(), history.keep())
+    for _ in range(3):
+        await looks.get()
+    keeping.cancel()
+    assert "figures could not be taken: IndexError('of this one')" in caplog.text
