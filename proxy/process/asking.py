@@ -92,21 +92,24 @@ class Relay:
         self._answers = answers
         self._children = children
 
-    def ask(self, text: str) -> None:
-        """The desk asks."""
+    def ask(self, asker: Child, text: str) -> None:
+        """A desk asks; the supervisor answers that one, even if another has taken its place until then."""
         asked = json.loads(text)
         number, of = asked["id"], asked["of"]
         children = [child for child in self._children(of) if child.channel.unread() < MOST_UNREAD]
         who = [child.name for child in children] + ([SUPERVISOR] if of in (SUPERVISOR, "all") else [])
-        self.tell(ASKED, json.dumps({"id": number, "who": who}), number)
+        _say(asker, ASKED, json.dumps({"id": number, "who": who}), number)
         for child in children:
             child.channel.send(ASK, text, number)
         if SUPERVISOR in who:
-            answer(self._answers, text, lambda _, said, about: self._pass_back(SUPERVISOR, said, about))
+            def pass_back(_: str, said: str, number: str) -> None:
+                _say(asker, *_passed_on(SUPERVISOR, said, number))
+
+            answer(self._answers, text, pass_back)
 
     def answered(self, child: Child, text: str) -> None:
         """A child answers."""
-        self._pass_back(child.name, text, json.loads(text)["id"])
+        self.tell(*_passed_on(child.name, text, json.loads(text)["id"]))
 
     def gone(self, child: Child) -> None:
         """A child will answer no more."""
@@ -115,12 +118,17 @@ class Relay:
 
     def tell(self, word: str, text: str, about: str) -> None:
         """Say something to the desk, if there is one that listens."""
-        if self._desk.child is not None and self._desk.child.channel.unread() < MOST_UNREAD * 10:
-            self._desk.child.channel.send(word, text, about)
+        if self._desk.child is not None:
+            _say(self._desk.child, word, text, about)
 
-    def _pass_back(self, name: str, text: str, number: str) -> None:
-        said = {**json.loads(text), "from": name}
-        self.tell(ANSWER, json.dumps(said), f"{number} {name}")
+
+def _say(desk: Child, word: str, text: str, about: str) -> None:
+    if desk.channel.unread() < MOST_UNREAD * 10:
+        desk.channel.send(word, text, about)
+
+
+def _passed_on(name: str, text: str, number: str) -> tuple[str, str, str]:
+    return ANSWER, json.dumps({**json.loads(text), "from": name}), f"{number} {name}"
 
 
 class Question:

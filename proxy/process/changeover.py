@@ -12,13 +12,13 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from proxy import descriptors
-from proxy.config.schema import Config
+from proxy.config.schema import Config, Listener
 from proxy.observe.logs import ErrorLogHandler
 from proxy.process.control import Channel
 from proxy.process.crew import Child, Slot
@@ -35,8 +35,9 @@ from proxy.process.reloading import (
     PREPARED,
     change_log,
 )
-from proxy.process.shifts import change_desk, dismiss, drain, replace, start_lookout
+from proxy.process.shifts import change_desk, dismiss, drain, replace, say_farewell, start_lookout
 from proxy.process.sockets import CannotListen, ListeningSockets
+from proxy.process.succession import doors_for
 from proxy.runtime.parcel import unpack
 from proxy.runtime.slices import at_once
 
@@ -87,7 +88,8 @@ class Changeover:
         self._report = Report()
         self._config = house.config
         self._rebinding: Rebinding | None = None
-        self._door: ListeningSockets | None = None
+        self._door: Rebinding | None = None
+        self._desk: Child | None = None  # that another one has replaced
         self._lookout: Slot | None = None
         self._ahead: list[tuple[str, str]] = []  # the new lookout's news
         self._prepared: set[Child] = set()
@@ -215,21 +217,21 @@ class Changeover:
 
     def _bind(self) -> None:
         house, config = self._house, self._config
-        try:
-            self._rebinding = Rebinding(house.sockets, config.listen, config.workers)
-        except CannotListen as error:
-            self._report.problems += str(error).splitlines()
-        if config.admin is not None and (
-                house.config.admin is None or config.admin.address != house.config.admin.address):
-            try:
-                self._door = house.open_door(config)
-            except CannotListen as error:
-                self._find(str(error))
+        self._rebinding = self._rebind(house.sockets, config.listen, config.workers)
+        self._door = self._rebind(house.door, doors_for(config), 1)
         try:
             if config.error_log != house.config.error_log:
                 ErrorLogHandler(config.error_log.path).close()
         except OSError as error:
             self._find(f"cannot open the error log: {error}")
+
+    def _rebind(self, sockets: ListeningSockets, listeners: Sequence[Listener],
+                count: int) -> Rebinding | None:
+        try:
+            return Rebinding(sockets, listeners, count)
+        except CannotListen as error:
+            self._report.problems += str(error).splitlines()
+            return None
 
     def _prepare(self) -> None:
         house = self._house
@@ -287,10 +289,9 @@ class Changeover:
         for child in house.keeper.children.values():
             if child.slot.kind == "worker":
                 child.channel.send(FORGET)
-        if self._rebinding is not None:
-            self._rebinding.discard()
-        if self._door is not None:
-            self._door.close()
+        for rebinding in (self._rebinding, self._door):
+            if rebinding is not None:
+                rebinding.discard()
         if self._lookout is not None:
             dismiss(house, self._lookout, FAREWELL)
         self._finish()
@@ -298,7 +299,7 @@ class Changeover:
     # Committing.
 
     def _commit(self) -> None:
-        if self._report.problems or self._rebinding is None:
+        if self._report.problems or self._rebinding is None or self._door is None:
             self._refuse()
             return
         self._stage = Stage.COMMITTING
@@ -310,6 +311,7 @@ class Changeover:
         house.config, house.news = config, news
         change_log(old.error_log, config.error_log, house.keeper.children.values())
         self._rebinding.commit()
+        self._door.commit()
         said = json.dumps({"attempt": self._attempt, "known": known})
         for child in self._prepared:
             child.channel.send(COMMIT, said)
@@ -352,13 +354,8 @@ class Changeover:
         house.lookout = self._lookout
 
     def _change_desk(self, old: Config) -> None:
-        house, admin = self._house, self._config.admin
-        if admin == old.admin:
-            return
-        if self._door is not None or admin is None:
-            house.door.close()
-            house.door = self._door or house.open_door(self._config)
-        change_desk(house, FAREWELL)
+        if self._config.admin != old.admin:
+            self._desk = change_desk(self._house)
 
     def _some_do_not_follow(self) -> None:
         for child in list(self._awaited):
@@ -389,6 +386,8 @@ class Changeover:
         if warning := descriptors.shortage(self._config.limits.connections):
             self._report.warnings.append(warning)
         self._done(self._report, seconds, self._pause)
+        if self._desk is not None:  # which may have asked for this
+            say_farewell(self._house, self._desk, FAREWELL)
 
     def keep_none(self) -> None:
         self._findings.close()

@@ -43,17 +43,23 @@ def dismiss(house: Supervisor, slot: Slot, seconds: float) -> None:
         slot.child = None
 
 
-def change_desk(house: Supervisor, seconds: float) -> None:
-    """Another one from now on; this one has a moment to say what came of it."""
+def change_desk(house: Supervisor) -> Child | None:
+    """Another one from now on; the old one, which is given back, serves but those who are connected."""
     desk = house.desk
     desk.forget_timer()
-    if (child := desk.child) is not None:
-        child.leaving = True
-        house.loop.call_later(seconds, child.channel.send, "stop")
-        house.keeper.kill_after(child, 2 * seconds)
-    desk.child = None
+    old, desk.child = desk.child, None
+    if old is not None:
+        old.leaving = True
+        old.channel.send("drain")
     if house.config.admin is not None:
         house.fill(desk)
+    return old
+
+
+def say_farewell(house: Supervisor, desk: Child, seconds: float) -> None:
+    """So long it has to say what came of it all."""
+    house.loop.call_later(seconds, desk.channel.send, "stop")
+    house.keeper.kill_after(desk, 2 * seconds)
 
 
 def drain(house: Supervisor, worker: Child) -> None:

@@ -42,8 +42,8 @@ from proxy.process.orders import Orders, Overview
 from proxy.process.pulse import Watch
 from proxy.process.reload import Reloads
 from proxy.process.shifts import DRAIN_GRACE, dismiss
-from proxy.process.sockets import CannotListen, ListeningSockets
-from proxy.process.succession import Succession, doors_for
+from proxy.process.sockets import CannotListen
+from proxy.process.succession import Succession
 from proxy.process.worker import Plane, choose_loop, run_worker
 
 LOG = logging.getLogger("proxy.supervisor")
@@ -219,7 +219,7 @@ class Supervisor:
             case news.HEALTH | news.ADDRESSES if child.slot is self.lookout:
                 self._pass_on(word, text)
             case asking.ASK:
-                self._relay.ask(text)
+                self._relay.ask(child, text)
             case asking.ANSWER:
                 self._relay.answered(child, text)
             case _ if word == EVENT:
@@ -280,10 +280,6 @@ class Supervisor:
     def is_up(self) -> bool:
         """Whether it can be changed now."""
         return self._announced and not self._ending and not self.succession.is_busy()
-
-    def open_door(self, config: Config) -> ListeningSockets:
-        """Where the operator comes in; no socket at all without `admin`."""
-        return ListeningSockets(doors_for(config), 1, self.file, key="admin", private=True)
 
     # Losing children
 

@@ -33,8 +33,8 @@ class House:
     def hire(self, slot, serve):
         ours, theirs = channel_pair()
         self.channels += [ours, theirs]
-        slot.child = Child(len(self.channels), slot, ours)
-        ours.listen(self.loop, lambda word, text: self.told(slot.child, word, text))
+        child = slot.child = Child(len(self.channels), slot, ours)
+        ours.listen(self.loop, lambda word, text: self.told(child, word, text))
         if serve is not None:
             theirs.listen(self.loop, lambda word, text: serve(theirs, text))
         return theirs
@@ -44,7 +44,7 @@ class House:
 
     def told(self, child, word, text):
         if word == asking.ASK:
-            self.relay.ask(text)
+            self.relay.ask(child, text)
         else:
             self.relay.answered(child, text)
 
@@ -96,6 +96,16 @@ async def test_an_answer_may_take_its_time(house):
     question = await asked
     assert sorted(question.values.values()) == ["here"]
     assert sorted(question.errors.values()) == ["not yet"]
+
+
+async def test_a_desk_that_was_replaced_has_the_supervisors_answer(house):
+    promised = house.loop.create_future()
+    house.answers["later"] = lambda args: promised
+    asked = asyncio.create_task(house.asker.ask_one(asking.SUPERVISOR, "later"))
+    await asyncio.wait([asked], timeout=0.05)
+    house.hire(house.desk, None)
+    promised.set_result("here")
+    assert await asked == "here"
 
 
 async def test_who_keeps_silent_is_waited_for_so_long(house):

@@ -1,5 +1,6 @@
 """The supervisor's half of a reload, with a data plane that fails as it is told to."""
 
+import http.client
 import json
 import os
 import signal
@@ -145,6 +146,53 @@ def test_an_address_that_includes_one_of_ours(write, place):
         assert reload(file)["problems"] == []
         wait_until(lambda: route(("127.0.0.2", place[1])) == "one")
         assert proxy.stop() == 0
+
+
+@pytest.mark.parametrize(("before", "after"), [("0.0.0.0", "127.0.0.1"), ("localhost", "127.0.0.1"),
+                                               ("127.0.0.1", "0.0.0.0")])
+def test_the_operators_address_includes_one_of_ours_or_is_included(write, before, after):
+    port = free_port()
+    file = write(top=f"admin: {{address: '{before}:{port}', token: old-token-of-16-octets}}")
+    with fake(file) as proxy:
+        proxy.ready()
+        wait_until(lambda: admitted(port, "old-token-of-16-octets"))
+        write(top=f"admin: {{address: '{after}:{port}', token: new-token-of-16-octets}}")
+        assert reload(file)["problems"] == []
+        wait_until(lambda: admitted(port, "new-token-of-16-octets"))
+        assert proxy.stop() == 0
+
+
+def test_who_asks_over_http_for_another_admin_has_an_answer(write):
+    port, other = free_port(), free_port()
+    file = write(top=f"admin: 127.0.0.1:{port}")
+    with fake(file) as proxy:
+        proxy.ready()
+        wait_until(lambda: admitted(port))
+        write(workers=2, top=f"admin: 127.0.0.1:{other}")
+        status, outcome = asked(port, "POST", "/api/reload")
+        assert (status, outcome["generation"]) == (200, 2)
+        wait_until(lambda: admitted(other))
+        with pytest.raises(ConnectionRefusedError):
+            asked(port, "GET", "/api/status")
+        assert proxy.stop() == 0
+
+
+def asked(port, method, path, token=""):
+    """The status and the answer of the desk."""
+    desk = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    fields = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    desk.request(method, path, "{}" if method == "POST" else None, fields)
+    response = desk.getresponse()
+    said = response.status, json.loads(response.read())
+    desk.close()
+    return said
+
+
+def admitted(port, token=""):
+    try:
+        return asked(port, "GET", "/api/status", token)[0] == 200
+    except ConnectionError:
+        return False
 
 
 def test_all_that_is_wrong_is_said_and_nothing_is_left(write, place):
