@@ -30,28 +30,29 @@ _DATES = tuple(re.compile(pattern) for pattern in (
 ))
 
 
-def precondition(get: Get, etag: bytes, modified: int) -> int:
+def precondition(get: Get, etag: bytes, modified: int | None) -> int:
     """200 to go on, or 304 or 412, for GET and HEAD: steps 1 to 4 of section 13.2.2.
 
     Args:
         get: of the request's header block.
-        etag: the entity tag, quotes and `W/` included.
-        modified: seconds since 1970, as Last-Modified says.
+        etag: the entity tag, quotes and `W/` included; b"" for none.
+        modified: seconds since 1970, as Last-Modified says; None where it is not said, so that no date means
+            anything (sections 13.1.3 and 13.1.4).
     """
     if (tags := get(b"if-match")) is not None:
         if not _strongly_lists(tags, etag):
             return 412
-    elif (date := _date(get(b"if-unmodified-since"))) is not None and modified > date:
+    elif _compared(modified, get(b"if-unmodified-since")) == 1:
         return 412
     if (tags := get(b"if-none-match")) is not None:
         if _weakly_lists(tags, etag):
             return 304
-    elif (date := _date(get(b"if-modified-since"))) is not None and modified <= date:
+    elif _compared(modified, get(b"if-modified-since")) in (-1, 0):
         return 304
     return 200
 
 
-def range_is_wanted(get: Get, etag: bytes, modified: int, *, settled: bool) -> bool:
+def range_is_wanted(get: Get, etag: bytes, modified: int | None, *, settled: bool) -> bool:
     """Whether `If-Range` lets `Range` count (section 13.1.5); true where there is none.
 
     A date is a strong validator only when the file cannot have changed twice within its second
@@ -62,7 +63,7 @@ def range_is_wanted(get: Get, etag: bytes, modified: int, *, settled: bool) -> b
         return True
     if validator.startswith((b'"', b"W/")):
         return validator == etag and not etag.startswith(b"W/")
-    return settled and parse_date(validator) == modified
+    return settled and modified is not None and parse_date(validator) == modified
 
 
 def _strongly_lists(tags: bytes, etag: bytes) -> bool:
@@ -71,14 +72,16 @@ def _strongly_lists(tags: bytes, etag: bytes) -> bool:
 
 
 def _weakly_lists(tags: bytes, etag: bytes) -> bool:
-    if tags == etag or tags == b"*":
+    if tags == b"*" or (etag and tags == etag):
         return True
     opaque = etag.removeprefix(b"W/")
     return any(tag == opaque for _, tag in _TAG.findall(tags))
 
 
-def _date(value: bytes | None) -> int | None:
-    return None if value is None else parse_date(value)
+def _compared(modified: int | None, value: bytes | None) -> int | None:
+    """Whether it was changed before (-1), at (0) or after (1) a date; None where one of them is none."""
+    date = None if value is None else parse_date(value)
+    return None if modified is None or date is None else (modified > date) - (modified < date)
 
 
 def parse_date(value: bytes) -> int | None:

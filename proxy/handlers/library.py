@@ -16,7 +16,7 @@ from proxy.compression.codecs import AVAILABLE, encode
 from proxy.handlers.beneath import OpenFile, Root
 from proxy.handlers.builds import Builds
 from proxy.handlers.listing import Listing, Order, scan
-from proxy.handlers.representation import Fields, Identity, Pieces, Representation, Source, identity
+from proxy.handlers.representation import Fields, Identity, Pieces, Representation, Source, identity, mark_of
 from proxy.handlers.static_cache import LARGEST, Entry, Looked, state_of
 
 SUFFIXES: Final = {b"br": b".br", b"zstd": b".zst", b"gzip": b".gz"}
@@ -156,10 +156,11 @@ class Library:
             body, size = self._read(beside)
             return Representation(beside, size, plain.extra, body, coding)
         data = plain.body if plain.in_memory else self.read_whole(plain.source)
+        mark = plain.mark if plain.in_memory else mark_of(data)
         coded = encode(coding, data)
         if len(coded) > GAIN * len(data):
             return None
-        return Representation(plain.source, len(coded), plain.extra, coded, coding, made=True)
+        return Representation(plain.source, len(coded), plain.extra, coded, coding, made=mark)
 
     def _read(self, source: Source) -> tuple[bytes | None, int]:
         size = source.state[2]

@@ -1,11 +1,13 @@
 """What is said about one form of a file: its validators, and the heads of every answer with it.
 
-The entity tag comes from modification time, size and coding alone, so it is the same in every worker,
-after a restart, and on the next machine that has the same files.
+The entity tag of what is read into memory is a hash of its octets; that of a file which is not, its size
+and modification time. So it is the same in every worker, after a restart, and on the next machine that has
+the same files. A time that builds give to all files, to come out the same, tells nothing and is not told.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -19,6 +21,8 @@ from proxy.http.exchange import Exchange
 from proxy.http.prepared import Form, ResponseHead
 
 GRAIN = 1.0  # seconds in which a file may change twice under one time
+# 1970, 1980 and the like: the times in builds that come out the same (SOURCE_DATE_EPOCH, ZIP files).
+OLDEST = 315_619_200  # 1980-01-02
 Fields = tuple[tuple[bytes, bytes], ...]
 Identity = tuple[int, int, int, int, int]
 Pieces = tuple[bytes | tuple[int, int], ...]  # octets, and spans (first, one behind the last) of the form
@@ -58,9 +62,21 @@ class Source:
         return self.state[3]
 
 
-def etag_of(source: Source, coding: bytes = b"") -> bytes:
-    """The strong entity tag of a file's octets, which hold something in a coding."""
-    return b'"%x-%x%b"' % (source.modified, source.state[2], b"-" + coding if coding else b"")
+    @property
+    def has_time(self) -> bool:
+        """Its time tells when it was changed."""
+        return self.modified > OLDEST * 1_000_000_000
+
+
+def mark_of(octets: bytes) -> bytes:
+    """What tells them from others; 96 bits, in 1 ms for a megabyte."""
+    return hashlib.blake2b(octets, digest_size=12).hexdigest().encode()
+
+
+def _mark(source: Source, body: bytes | None) -> bytes:
+    if body is not None:
+        return mark_of(body)
+    return b"%x-%x" % (source.modified, source.state[2]) if source.has_time else b""
 
 
 class Representation(Form):
@@ -72,37 +88,46 @@ class Representation(Form):
         extra: Content-Type, and what else goes with every answer.
         coding: the content coding; b"" for the plain form.
         body: the octets; None where they stay in the file.
-        made: from the file's octets, by a library that may make others once it is a newer one: so the entity
-            tag is weak (RFC 9110 section 8.8.1), and no part can be had.
+        made: mark of the file's octets, where this was made from them by a library that may make others once
+            it is a newer one: so the entity tag is weak (RFC 9110 section 8.8.1), and no part can be had.
+
+    Attributes:
+        mark: what the entity tag is made of; b"" where there is none.
     """
 
-    __slots__ = ("_about", "_made", "_modified", "coding", "extra", "in_memory", "size", "source")
+    __slots__ = ("_about", "_made", "_modified", "coding", "extra", "in_memory", "mark", "size", "source")
 
     def __init__(self, source: Source, size: int, extra: Fields, body: bytes | None, coding: bytes = b"",
-                 *, made: bool = False) -> None:
+                 *, made: bytes = b"") -> None:
         self.source = source
         self.size = size
         self.in_memory = body is not None
         # A Last-Modified in the future is not sent (section 8.8.2.1).
-        self._modified = max(0, min(source.modified // 1_000_000_000, int(time.time())))
+        self._modified = min(source.modified // 1_000_000_000, int(time.time())) if source.has_time else None
         self._made = made
+        self.mark = made or _mark(source, body)
         self.extra = extra
         self.coding = coding
-        etag = b"W/" + etag_of(source, coding) if made else etag_of(source, coding)
-        tag = (b"ETag", etag)
+        etag = self._etag()
+        tag: Fields = ((b"ETag", etag),) if etag else ()
         encoding: Fields = ((b"Content-Encoding", coding),) if coding else ()
         ranges: Fields = () if made else ((b"Accept-Ranges", b"bytes"),)
         self._about: Fields = (
-            *extra,
-            *encoding,
-            tag,
-            (b"Last-Modified", formatdate(self._modified, usegmt=True).encode()),
-            *ranges,
-            (b"X-Content-Type-Options", b"nosniff"),
-        )
+            *extra, *encoding, *tag, *self._date(), *ranges, (b"X-Content-Type-Options", b"nosniff"))
         kept = [field for field in extra if field[0] in _OF_UNCHANGED]
-        unchanged = ResponseHead.make(304, [tag, *kept], None)
+        unchanged = ResponseHead.make(304, [*tag, *kept], None)
         super().__init__(ResponseHead.make(200, self._about, size), body or b"", etag, unchanged)
+
+    def _etag(self) -> bytes:
+        """Each coding's octets are others."""
+        if not self.mark:
+            return b""
+        return b'%b"%b%b"' % (
+            b"W/" if self._made else b"", self.mark, b"-" + self.coding if self.coding else b"")
+
+    def _date(self) -> Fields:
+        modified = self._modified
+        return () if modified is None else ((b"Last-Modified", formatdate(modified, usegmt=True).encode()),)
 
     def choose(self, exchange: Exchange) -> tuple[ResponseHead, Pieces]:
         """The head that answers this GET or HEAD, and what goes with it."""

@@ -23,7 +23,7 @@ from proxy.handlers.library import Changed, Describe, Library, read_pieces
 from proxy.handlers.mime import content_type, extension_of, is_known
 from proxy.handlers.names import Names, is_doubtful
 from proxy.handlers.ranges import asks_for_part
-from proxy.handlers.representation import Fields, Pieces, Representation, etag_of, taken
+from proxy.handlers.representation import Fields, Pieces, Representation, taken
 from proxy.handlers.static_cache import Entry, Shelf
 from proxy.handlers.static_listing import Wish, listed
 from proxy.handlers.urls import encode_path, escape
@@ -196,9 +196,9 @@ class Visit:
         exchange, headers = self._exchange, self._exchange.headers
         if asks_for_part(exchange.method, headers.get(b"range")) and headers.accepts.identity:
             # A part of a coded form is of use to those alone who have another part of it, and say so.
-            validator = headers.get(b"if-range")
-            return next((coding for coding, source in entry.sidecars.items()
-                         if etag_of(source, coding) == validator and coding in headers.accepts.codings), None)
+            validator = headers.get(b"if-range") or b""
+            return next((coding for coding in entry.sidecars if validator.endswith(b'-%b"' % coding)
+                         and coding in headers.accepts.codings), None)
         return headers.accepts.best(entry.codings)
 
     def _made(self, entry: Entry, coding: bytes, outcome: Representation | OSError | None) -> None:

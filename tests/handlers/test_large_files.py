@@ -65,3 +65,26 @@ def test_range(large, wanted, start, end):
 def test_conditions_open_nothing_for_long(large, field, status):
     assert ask(make_static(large), b"/large.bin", [field]).status == status
     assert descriptors(large) == []
+
+
+def test_its_tag_is_size_and_time(large):
+    os.utime(large / "large.bin", ns=(0, 1_234_567_890_123_456_789))
+    assert ask(make_static(large), b"/large.bin").field(b"etag") == b'"%x-%x"' % (
+        1_234_567_890_123_456_789, len(CONTENT))
+
+
+@pytest.mark.parametrize("field", [
+    (b"If-None-Match", b""), (b"If-None-Match", b'""'), (b"If-None-Match", b'"0-c4011"'),
+    (b"If-Modified-Since", b"Sun, 06 Nov 2044 08:49:37 GMT"), (b"X", b"y")])
+def test_without_a_time_that_tells_something_there_are_no_validators(large, field):
+    os.utime(large / "large.bin", (0, 0))
+    answer = ask(make_static(large), b"/large.bin", [field], method=b"HEAD")
+    assert (answer.status, answer.field(b"etag"), answer.field(b"last-modified")) == (200, None, None)
+
+
+@pytest.mark.parametrize("validator", [b'""', b"not a date", b"Thu, 01 Jan 1970 00:00:00 GMT"])
+def test_without_validators_no_part_continues_another(large, validator):
+    os.utime(large / "large.bin", (0, 0))
+    fields = [(b"Range", b"bytes=5-9"), (b"If-Range", validator)]
+    assert ask(make_static(large), b"/large.bin", fields).body == CONTENT
+    assert ask(make_static(large), b"/large.bin", fields[:1]).body == CONTENT[5:10]
