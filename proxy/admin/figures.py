@@ -72,7 +72,7 @@ def _gauges(names: Iterable[Name], late: Lapse) -> Told:
 def _pools(names: Sequence[Name], late: Lapse, wide: Lapse) -> Iterator[tuple[str, Told]]:
     endpoints: dict[str, dict[str, int]] = {}
     for name in names:
-        if name.kind == ENDPOINT.name:
+        if name.kind == ENDPOINT.name and late.gauge(name.first, ENDPOINT, "standing"):  # it is not gone
             endpoints.setdefault(name.parts[0], {})[name.parts[1]] = name.first
     for name in names:
         if name.kind == POOL.name and late.gauge(name.first, POOL, "shown"):

@@ -7,15 +7,17 @@ row, to which it adds the counters of workers that are gone (what they had in fl
 A name (a route, a pool, an endpoint) has the same cells in every row, from the first time that anybody
 asks for it until the board ends: a reload moves nothing, and an old runtime counts on beside the new
 one. Names are only ever added, under the one lock there is. What is not taken costs no memory: the
-pages of a memory file are there once they are written.
+pages of a memory file are there once they are written. So there is room for 18,000 endpoints that come and
+go, 256 octets for each and worker; who finds none is counted nowhere, and that is told.
 
-    turn, octets of names, cells in use, version of the rows | who has each row | names | row | row | ...
+    turn, octets of names, cells in use, version of the rows, full | who has each row | names | rows
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import mmap
 import os
 import sys
@@ -26,11 +28,16 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Final
 
+from proxy.observe.seldom import Seldom
+
+trouble = Seldom(logging.getLogger("proxy.board"))
+
 CELL: Final = 8  # octets
-TURN, NAMED, USED, VERSION, PIDS = range(5)
+TURN, NAMED, USED, VERSION, FULL, PIDS = range(6)
 TAKEN: Final = -1  # a row whose process has yet to be forked
 SPARE: Final = 64  # the first cells of each row: for names that found no room, read by nobody
-SMALLEST: Final = 1 << 16  # cells of a row, so that there is room for names to come
+SMALLEST: Final = 1 << 19  # cells of a row, so that there is room for names to come
+FEW: Final = 1 << 16  # of one that nobody shares
 PATIENCE: Final = 1.0  # seconds for a supervisor that moves a row; mostly it takes less than a millisecond
 
 # Seconds up to which a bucket counts; the last one counts the rest.
@@ -118,7 +125,7 @@ class Board:
     """
 
     def __init__(
-        self, rows: int, cells: int = SMALLEST, names: int = 1 << 20, *, shared: bool = True,
+        self, rows: int, cells: int = SMALLEST, names: int = 4 << 20, *, shared: bool = True,
     ) -> None:
         self.rows = rows
         self._width = cells
@@ -159,6 +166,9 @@ class Board:
                 found = self._known.get(key)
                 if found is None:
                     found = self._add(kind, key)
+            if not found:
+                trouble.warn("no figures are kept of %s: more routes, pools and endpoints have come and gone "
+                             "than there is room for; a restart makes some", " ".join(key))
         return found
 
     @contextmanager
@@ -178,6 +188,7 @@ class Board:
         line = json.dumps([first, *key]).encode() + b"\n"
         at = self._names_at + self.head[NAMED]
         if first + kind.size > self._width or at + len(line) > self._names_end:
+            self.head[FULL] = 1
             return 0
         self._memory[at:at + len(line)] = line
         self.head[USED] = first + kind.size
@@ -201,6 +212,12 @@ class Board:
         """All that there are, in the order in which they were added."""
         self._learn()
         return self._names
+
+    def taken_share(self) -> float:
+        """Of the room for names, 0 to 1; exactly 1 once a name has found none."""
+        if self.head[FULL]:
+            return 1.0
+        return max(self.head[USED] / self._width, self.head[NAMED] / (self._names_end - self._names_at))
 
     # Rows: the supervisor's business.
 
@@ -263,7 +280,7 @@ class Board:
             self._fd = -1
 
 
-def alone(cells: int = SMALLEST) -> Row:
+def alone(cells: int = FEW) -> Row:
     """A row for a process that shares its numbers with nobody."""
     board = Board(2, cells, shared=False)
     return board.row(board.take())

@@ -113,6 +113,7 @@ class Reading:
 
     def __init__(self, board: Board) -> None:
         self._rows = board.read()
+        self._taken = board.taken_share()
         self._total = totals(self._rows)
         self._names: dict[str, list[Name]] = {kind.name: [] for kind in LABELS}
         for name in board.names():
@@ -180,6 +181,10 @@ class Reading:
         yield from self._reloads()
         yield self._cache_hits()
         yield self._lag()
+        yield GaugeMetricFamily(
+            PREFIX + "metrics_room_used_ratio",
+            "How much of the room for names of routes, pools and endpoints is taken since the start; "
+            "at 1 new ones are in no figure.", value=self._taken)
         yield from self._endpoints()
 
     def _reloads(self) -> Iterator[Metric]:

@@ -21,7 +21,7 @@ def counters(board):
     """Of a worker that has a route and a pool with an endpoint."""
     made = Counters(board.row(board.take()))
     made.pool("web")
-    made.endpoint("web", "a:1")
+    made.endpoint("web", "a:1").gauge("standing", 1)
     made.show({"shop": "web"}, ["web"])
     made.tick(0.0)
     return made
@@ -72,6 +72,7 @@ def test_without_requests_there_is_no_latency(board, counters):
 
 def test_who_comes_later_begins_with_nothing(board, counters):
     def come():
+        counters.endpoint("web", "b:1").gauge("standing", 1)
         counters.endpoint("web", "b:1").answered(200, 0.001)
         counters.tick(0.0)
 
@@ -135,7 +136,8 @@ def test_a_name_that_is_added_while_it_is_looked(board, counters, monkeypatch):
         rows = Board.read(board)
         monkeypatch.undo()
         made = counters.endpoint("web", f"b:{len(board.names())}")
-        made.answered(200, 0.1)
+        made.gauge("standing", 1)
+        counters.tick(0.0)
         return rows
 
     monkeypatch.setattr(board, "read", read)
@@ -143,6 +145,15 @@ def test_a_name_that_is_added_while_it_is_looked(board, counters, monkeypatch):
     assert list(history.now["pools"]["web"]["endpoints"]) == ["a:1"]
     history.sample(history._looks[0].time + 2.0)
     assert len(history.now["pools"]["web"]["endpoints"]) == 2
+
+
+def test_endpoints_that_are_gone_are_left_out(board, counters):
+    """Names that change may bring thousands; the board keeps them all."""
+    counters.endpoint("web", "gone:1").gauge("standing", 1)
+    answer(counters, 200)
+    counters.endpoint("web", "gone:1").gauge("standing", 0)
+    told = between(board, lambda: answer(counters, 200))
+    assert list(told["pools"]["web"]["endpoints"]) == ["a:1"]
 
 
 async def test_a_look_that_fails_is_not_the_last(board, monkeypatch, caplog):

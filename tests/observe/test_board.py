@@ -1,9 +1,14 @@
+import logging
 import os
 import signal
 
 import pytest
 
+from proxy.observe import board as board_module
 from proxy.observe.board import BUCKETS, SPARE, Board, Kind, alone, totals
+from proxy.observe.columns import ENDPOINT
+from proxy.observe.seldom import Seldom
+from tests.scenarios.support import rss
 
 THING = Kind("thing", gauges=["now"], counters=["done", "failed"], histograms=["took"])
 OTHER = Kind("other", counters=["n"])
@@ -74,6 +79,38 @@ def test_a_name_that_finds_no_room_counts_for_nobody():
     assert row.board.first(THING, "a") == SPARE
     assert row.board.first(THING, "b") == 0
     assert len(row.board.names()) == 1
+
+
+@pytest.mark.parametrize("room", [{"cells": SPARE + THING.size}, {"names": 26}])
+def test_no_room_is_told(room, caplog, monkeypatch):
+    monkeypatch.setattr(board_module, "trouble", Seldom(logging.getLogger("proxy.board")))
+    board = Board(2, shared=False, **room)
+    assert board.taken_share() < 1
+    assert board.first(THING, "a")
+    assert not caplog.records
+    for name in ("b", "c"):
+        board.first(THING, name)
+    assert board.taken_share() == 1
+    (record,) = caplog.records
+    assert record.message.startswith("no figures are kept of thing b: more ")
+
+
+def test_what_is_not_taken_costs_no_memory(board):
+    before = rss(os.getpid())
+    wide = Board(128)
+    try:
+        wide.cells_of(wide.take())[-1] = 1
+        wide.read()
+        assert rss(os.getpid()) - before < 1 << 20
+    finally:
+        wide.close()
+
+
+def test_there_is_room_for_many_endpoints_that_come_and_go(board):
+    board.first(ENDPOINT, "a-pool-of-average-name", "a-host.with-a-long-name.example.internal:8080")
+    first = board.taken_share()
+    board.first(ENDPOINT, "a-pool-of-average-name", "b-host.with-a-long-name.example.internal:8080")
+    assert 0 < board.taken_share() - first < 1 / 18_000
 
 
 def test_names_have_bounded_room():

@@ -88,6 +88,7 @@ def test_all_workers_are_one(board):
     assert value(board, "config_reloads_total", result="success") == 2
     assert value(board, "config_last_reload_successful") == 1
     assert value(board, "event_loop_lag_worst_seconds") == 0.002
+    assert 0 < value(board, "metrics_room_used_ratio") < 0.01
     assert value(board, "build_info", version=__version__) == 1
 
 
