@@ -54,8 +54,8 @@ class Place:
     """
 
     __slots__ = (
-        "_builds", "_generation", "denied", "entries", "errands", "fallback", "fresh", "library", "listing",
-        "names", "not_found", "shelf", "unreadable")
+        "_builds", "_generation", "_types", "denied", "entries", "errands", "fallback", "fresh", "library",
+        "listing", "names", "not_found", "shelf", "unreadable")
 
     def __init__(self, config: StaticConfig, prefix: bytes, shelf: Shelf) -> None:
         builds = Builds(config.manifest, config.root, config.keep, follow=config.follow_symlinks,
@@ -75,8 +75,13 @@ class Place:
         self.fresh = config.revalidate
         self.denied = config.denied
         self.listing = config.listing
+        self._types = frozenset(config.types)
         self.fallback = _below(prefix, config.fallback)
         self.not_found = _below(prefix, config.not_found)
+
+    def is_file(self, path: bytes) -> bool:
+        """Whether it has the name of a file, be it there or not."""
+        return is_known(path) or extension_of(path) in self._types
 
     def refresh(self, now: float) -> None:
         """Notice a new build: what was said about its files is no longer true."""
@@ -327,7 +332,7 @@ class Visit:
     def _answer_otherwise(self) -> None:
         """A page of the application, unless the name is that of a file."""
         place = self._place
-        if place.fallback is not None and not is_known(self._path):
+        if place.fallback is not None and not place.is_file(self._path):
             Visit(place, self._exchange, place.fallback).go()
         else:
             self._not_found()

@@ -82,6 +82,12 @@ def test_files_that_are_not_there_do_not(application, target):
     assert ask(make_static(application, fallback="index.html"), target).status == 404
 
 
+def test_nor_do_files_of_a_type_that_the_configuration_knows(application):
+    static = make_static(application, fallback="index.html", types={".foo": "text/x-foo"})
+    assert ask(static, b"/gone.foo").status == 404
+    assert ask(static, b"/gone.bar").body == SHELL
+
+
 def test_the_fallback_is_in_memory_once(application):
     static = make_static(application, fallback="index.html")
     for number in range(50):
