@@ -151,6 +151,7 @@ class Reloads:
             house.note(event("reloaded", str(outcome), seconds=outcome.seconds, pause=outcome.pause,
                              generation=outcome.generation))
             house.census.reloaded(outcome.generation)
+            house.census.serving(sum(slot.serves() for slot in house.slots))
 
     def told(self, child: Child, word: str, text: str) -> bool:
         """A child has said something; whether that was about a reload alone."""

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
@@ -122,6 +123,25 @@ def test_the_number_of_workers(write, place):
         wait_until(lambda: children(proxy) == [first])
         assert {ask(place)[0] for _ in range(20)} == {first}
         assert proxy.stop() == 0
+
+
+def test_the_number_of_workers_in_the_metrics(write):
+    port = free_port()
+    admin = f"admin: 127.0.0.1:{port}"
+    file = write(workers=3, top=admin)
+    with fake(file) as proxy:
+        proxy.ready()
+        wait_until(lambda: admitted(port))
+        for count in (1, 2):
+            write(workers=count, top=admin)
+            assert reload(file)["problems"] == []
+            assert f"\npyfront_workers {count}.0\n" in fetched(port, "/metrics")
+        assert proxy.stop() == 0
+
+
+def fetched(port, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as response:
+        return response.read().decode()
 
 
 def test_listeners_come_and_go(write, place, tmp_path):
