@@ -86,7 +86,8 @@ class HealthWatcher:
 
     def endpoint(self, pool: str, endpoint: str, *, there: bool) -> None:
         """The operator has added an endpoint, or taken one away."""
-        place, check = Place(pool, endpoint), self._config.pools[pool].health_check
+        place, known = Place(pool, endpoint), self._config.pools.get(pool)
+        check = None if known is None else known.health_check  # a reload may have added it
         if not there:
             self._probers.pop(place, None)
             if task := self._runs.pop(place, None):

@@ -31,12 +31,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import socket
 from collections import deque
 from collections.abc import Callable
 
 from proxy.process.pulse import Pulse
+
+LOG = logging.getLogger("proxy.supervisor")
 
 CHUNK = 65536
 
@@ -142,7 +145,10 @@ class Channel:
             data = b""
         *lines, self._unread = (self._unread + data).split(b"\n")
         for line in lines:
-            self._hear(*json.loads(line))
+            try:
+                self._hear(*json.loads(line))
+            except Exception:  # whatever it was about, the others are about something else
+                LOG.exception("what was told could not be done")
         if not data:
             self._stop_listening()
             self._on_end()

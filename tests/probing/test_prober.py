@@ -1,4 +1,5 @@
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
@@ -219,3 +220,12 @@ async def test_changes_are_events_too():
     (record,) = records
     assert (record["kind"], record["pool"], record["endpoint"]) == ("down", *PLACE)
     assert record["text"].startswith("3 of 3 probes failed, last: HTTP 500 in ")
+
+
+async def test_what_comes_to_a_pool_that_is_not_checked_is_nothing_to_it():
+    config = SimpleNamespace(pools={"web": SimpleNamespace(health_check=None, endpoints=())})
+    watcher = HealthWatcher(config, None, {}, Directory({}))
+    for pool in ("web", "added-by-a-reload"):
+        for there in (True, False):
+            watcher.endpoint(pool, "127.0.0.1:8001", there=there)
+    assert watcher._probers == {}

@@ -23,6 +23,21 @@ async def test_messages_arrive_in_order(pair):
     assert heard == [("ready", ""), ("failed", "a\nb \udcff")]
 
 
+async def test_a_message_that_cannot_be_heard_costs_no_other(pair, caplog):
+    ours, theirs = pair
+    heard = []
+
+    def hear(word, text):
+        heard.append({"a": 1, "c": 3}[word])
+
+    theirs.listen(asyncio.get_running_loop(), hear)
+    for word in "abc":
+        ours.send(word)
+    theirs.read()
+    assert heard == [1, 3]
+    assert "KeyError: 'b'" in caplog.text
+
+
 async def test_a_message_in_pieces_is_one_message(pair):
     ours, theirs = pair
     heard = []
