@@ -166,11 +166,12 @@ class Changeover:
         if child.slot is self._reader:
             self._read_with(status)
             self._see_whether_all_serve()
-        if child not in self._awaited:
-            return
-        if self._stage is Stage.PREPARING:
+        needed = child in self._awaited or child.slot is self._lookout
+        if needed and self._stage is Stage.PREPARING:
             self._find(f"{child.name} {child.pid} died of it: {child.complaint or describe_end(status)}")
-        self._answered(child)
+            child.leaving |= child.slot is self._lookout  # the house has no such place yet to fill again
+        if child in self._awaited:
+            self._answered(child)
 
     def _find(self, problem: str) -> None:
         if problem not in self._report.problems:

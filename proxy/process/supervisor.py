@@ -182,12 +182,12 @@ class Supervisor:
         """What a child does with its life; it has our memory, so that it need not be told what is known."""
         for held in (self.hotline, self.reloads, self.succession):
             held.keep_none()
-        if slot is self.desk:
+        if slot.kind == "desk":
             self.sockets.keep_none()
             return run_desk(self.config, self.door.keep_only(0), channel, self.new_loop, self._events,
                             self.census.board)
         self.door.keep_none()
-        if slot is self.lookout:
+        if slot.kind == "lookout":
             self.sockets.keep_none()
             return run_lookout(self.config, channel, self.new_loop, self.news)
         sockets = self.sockets.keep_only(slot.number)

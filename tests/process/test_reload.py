@@ -268,6 +268,27 @@ def test_a_lookout_takes_over_and_what_it_knows_comes_along(write, place):
             assert proxy.stop() == 0
 
 
+def test_a_lookout_that_dies_before_it_takes_over_has_no_successor(write, tmp_path):
+    prepared = tmp_path / "prepared"
+    prepared.write_text("")
+    file = write()
+    with fake(file, env={"PREPARED": str(prepared)}) as proxy, socket.socket(socket.AF_UNIX) as caller:
+        proxy.ready()
+        worker, = children(proxy)
+        check = "health_check: {type: tcp, start: optimistic}"
+        write(name="endless", pools=f"pools: {{web: {{endpoints: ['127.0.0.1:1'], {check}}}}}")
+        caller.connect(name_of(str(file)))
+        caller.sendall(b'{"what": "reload"}\n')
+        wait_until(lambda: "prepares\n" in prepared.read_text() and len(children(proxy)) == 2)
+        os.kill(children(proxy)[-1], signal.SIGKILL)
+        wait_until(lambda: children(proxy) == [worker])
+        assert proxy.stop() == 0
+        caller.settimeout(PATIENCE)
+        died, ends = json.loads(caller.recv(65536))["problems"]
+        assert (ends, "lookout" in died, "died of it" in died) == ("the proxy ends", True, True)
+        assert "another takes its place" not in "\n".join(proxy.lines)
+
+
 def test_a_worker_that_is_replaced_later_has_what_is_in_force(write, place):
     file = write()
     with fake(file) as proxy:
