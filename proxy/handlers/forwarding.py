@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from proxy.errors import UpstreamError
-from proxy.handlers.hedge import Hedge, may_hedge
+from proxy.handlers.hedge import QUICKER, Hedge, may_hedge
 from proxy.handlers.marking import marked
 from proxy.handlers.remainder import Remainder
 from proxy.handlers.request_head import request_head
@@ -72,7 +72,8 @@ class Forwarding(Retrying):
         if now >= pool.flights.look_at:
             pool.flights.look(now)
         leaving = pool.leaving(now, once=self._once) if now < pool.signs.until else ()
-        endpoint = pool.pick(exchange, self._tried, leaving, waited=waited)
+        enough = self._tried and self._has_tried_enough()
+        endpoint = None if enough else pool.pick(exchange, self._tried, leaving, waited=waited)
         while endpoint is not None and not pool.enter(endpoint):  # another worker took the last place
             endpoint = pool.pick(exchange, self._tried, leaving, waited=waited)
         if endpoint is None:
@@ -326,6 +327,8 @@ class Forwarding(Retrying):
     def take_over(self, endpoint: Endpoint, connection: UpstreamConnection | None, sent_at: float) -> None:
         """The rival is the attempt now, and the one so far, if it is still under way, is given up."""
         late, exchange = self._connection, self.exchange
+        if self._endpoint is not None:
+            self.note(self._endpoint, QUICKER)
         self._leave()
         self._stop_connecting()
         if late is not None:

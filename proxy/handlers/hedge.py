@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from proxy.handlers.forwarding import Forwarding
     from proxy.upstream.pool import Pool
 
+QUICKER = "given up: another endpoint was quicker"
 METHODS = frozenset((b"GET", b"HEAD"))
 
 
@@ -101,6 +102,7 @@ class Hedge:
         if connection is not None:
             connection.discard()
         if endpoint is not None:
+            self._forwarding.note(endpoint, QUICKER)
             self._pool.leave(endpoint)
 
     def _win(self) -> None:
@@ -154,6 +156,10 @@ class Hedge:
         if self.connection is not None:
             self.connection.discard()
         self.answer_failed(UpstreamError("head", "a 101 that nobody asked for"), received=True)
+
+    def gives_up(self) -> bool:
+        """It is not hurried."""
+        return False
 
     def answer_failed(self, error: UpstreamError, *, received: bool) -> None:
         forwarding, endpoint = self._forwarding, self.endpoint

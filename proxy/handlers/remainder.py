@@ -41,6 +41,9 @@ class Remainder:
     def answer_failed(self, error: UpstreamError, *, received: bool) -> None:
         self._pool.leave(self._endpoint)
 
+    def gives_up(self) -> bool:
+        raise AssertionError("the head has come")
+
     def answer_interim(self, head: AnswerHead) -> None:
         raise AssertionError("the head has come")
 

@@ -21,7 +21,7 @@ IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"
 class Retrying(Upload):
     """The decisions of a forwarding, and what they depend on."""
 
-    __slots__ = ("_endpoint", "_fresh", "_pool", "_relaying", "_retries", "_sent_at", "_tried")
+    __slots__ = ("_endpoint", "_fresh", "_pool", "_relaying", "_retries", "_tried")
 
     _pool: Pool
     _endpoint: Endpoint | None     # of the current attempt
@@ -29,7 +29,6 @@ class Retrying(Upload):
     _fresh: bool     # the last kept connection was closed already: a new one is to be opened
     _relaying: bool  # octets of a final response have gone to the client
     _retries: int
-    _sent_at: float
 
     def is_attempting(self) -> bool:
         """Whether an attempt of its own is under way; a rival may be as well."""
@@ -54,21 +53,32 @@ class Retrying(Upload):
             # The endpoint closed what we kept while the request was on its way: no failure of anybody. It
             # cannot happen twice: from now on connections are new.
             self._fresh = True
+            self.note(endpoint, "it had closed the kept connection")
             self._leave()
             return True
+        late = error.status == 504  # which costs its client seconds, even where nothing was sent
         if error.unsent:
-            if "connect" not in self._pool.retry.on:
+            retry = self._pool.retry
+            if "connect" not in retry.on or (late and self._retries >= retry.attempts):
                 return False
             if self._pool.queue is None and len(self._tried) + 1 >= len(self._pool.endpoints):
                 return False
-        elif not self._retry_elsewhere("timeout" if error.status == 504 else "reset"):
+        elif not self._retry_elsewhere("timeout" if late else "reset"):
             return False
-        self._try_elsewhere(endpoint, f"{error.phase}: {error.reason}", retry=not error.unsent)
+        self._try_elsewhere(endpoint, f"{error.phase}: {error.reason}", retry=late or not error.unsent)
         return True
 
     def _retry_elsewhere(self, why: str) -> bool:
         """Whether another endpoint shall do what this one may have begun; counts as a retry if so."""
         return self._may_repeat(why) and self._pool.retry.budget.take()
+
+    def gives_up(self) -> bool:
+        """Whether another endpoint is asked, as the head is not here by `retry.timeout`."""
+        return self._may_repeat("timeout") and self._pool.retry.budget.has_one()
+
+    def _has_tried_enough(self) -> bool:
+        """Where all are down each is asked by somebody, but nobody asks them all."""
+        return self._pool.panic and len(self._tried) > self._pool.retry.attempts
 
     def _may_repeat(self, why: str) -> bool:
         endpoint, retry = self._endpoint, self._pool.retry
@@ -95,9 +105,13 @@ class Retrying(Upload):
         self._leave()
 
     def note_failure(self, endpoint: Endpoint, why: str) -> None:
-        """Not asked again, unless all have failed; for the log, too."""
-        exchange = self.exchange
+        """Not asked again, unless all have failed."""
         self._tried += (endpoint,)
+        self.note(endpoint, why)
+
+    def note(self, endpoint: Endpoint, why: str) -> None:
+        """An attempt that was not the one, for the log."""
+        exchange = self.exchange
         if exchange.trail is None:
             exchange.trail = []
         exchange.trail.append((endpoint.name, why, monotonic()))

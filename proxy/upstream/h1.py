@@ -12,12 +12,13 @@ import asyncio
 import select
 import socket
 from time import monotonic
-from typing import Protocol, cast
+from typing import cast
 
 from proxy.clock import NEVER, DeadlineWheel
 from proxy.errors import RequestError, UpstreamError
 from proxy.http.body import PIECE, Body
 from proxy.upstream.answer import LARGEST_HEAD, AnswerHead, AnswerMemo
+from proxy.upstream.attempt import Attempt, Timeouts
 from proxy.upstream.endpoint import Endpoint
 from proxy.wire.h1 import ChunkedDecoder, chunk, last_chunk
 from proxy.wire.status import has_body
@@ -28,51 +29,13 @@ IDLE, HEAD, SIZED, CHUNKED, UNTIL_END, DONE = range(6)
 MOST_INTERIM = 100  # 1xx responses before a final one; more is a flood
 
 
-class Attempt(Protocol):
-    """Whoever sent a request over a connection and takes its response."""
-
-    def answer_interim(self, head: AnswerHead) -> None:
-        """A 1xx other than 101."""
-
-    def answer_whole(self, head: AnswerHead, body: bytes) -> None:
-        """The whole response; the connection is free again already."""
-
-    def answer_head(self, head: AnswerHead, data: bytes) -> None:
-        """The head, and the first octets of the body."""
-
-    def answer_data(self, data: bytes) -> None:
-        """More of the body."""
-
-    def answer_end(self, trailers: bytes) -> None:
-        """The response is complete; the connection is free again already."""
-
-    def answer_upgrade(self, head: AnswerHead, surplus: bytes) -> None:
-        """A 101: the connection is the caller's, to be used as a tunnel."""
-
-    def answer_failed(self, error: UpstreamError, *, received: bool) -> None:
-        """The attempt is lost; `received`: octets of a response had come."""
-
-    def endpoint_slow(self) -> None:
-        """The endpoint takes the request more slowly than it is sent."""
-
-    def endpoint_fast(self) -> None:
-        """It takes octets again."""
-
-
-class Timeouts(Protocol):
-    """Seconds; see `timeouts` and `pools.*.idle_connections` in CONFIG."""
-
-    response_head: float
-    response_body: float
-
-
 class UpstreamConnection(asyncio.Protocol):
     """One transport to an endpoint."""
 
     __slots__ = (
         "_attempt", "_body", "_body_at", "_closing_after", "_decoder", "_head_by", "_head_only", "_held",
-        "_interims", "_left", "_memo", "_phase", "_poll", "_sending", "_timeouts", "_wheel", "deadline",
-        "endpoint", "idle_since", "opened_at", "reading", "reused", "spare", "stuffed", "transport")
+        "_interims", "_late_by", "_left", "_memo", "_phase", "_poll", "_sending", "_timeouts", "_wheel",
+        "deadline", "endpoint", "idle_since", "opened_at", "reading", "reused", "spare", "stuffed", "transport")
 
     transport: asyncio.Transport
 
@@ -88,7 +51,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._attempt: Attempt | None = None
         self._phase = IDLE
         self._held = b""
-        self._head_by = NEVER
+        self._head_by = NEVER  # by when the attempt wants it
+        self._late_by = NEVER  # by when it must be there
         self._head_only = False
         self.idle_since = 0.0
         self._interims = self._left = self._body_at = 0
@@ -145,8 +109,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._pump()
 
     def hurry(self, until: float) -> None:
-        """The response's head must be here by then, however slowly the endpoint takes the request."""
-        self._head_by = until
+        """If the response's head is not here by then, the attempt is asked whether to wait on."""
+        self._late_by, self._head_by = self.deadline, until
         self.deadline = min(self.deadline, until)
 
     def send_open(self, attempt: Attempt, head: bytes, now: float, *, head_only: bool) -> None:
@@ -379,10 +343,16 @@ class UpstreamConnection(asyncio.Protocol):
         self.deadline = NEVER
         if self._phase == IDLE:
             self.endpoint.overdue(self, monotonic())
+        elif self._phase == HEAD and self._waits_on():
+            self.deadline, self._head_by = self._late_by, NEVER
         elif self._phase == HEAD:
             self._fail(UpstreamError("head", "no response in time", status=504), received=bool(self._held))
         else:
             self._fail(UpstreamError("body", "the response stalls", status=504), received=True)
+
+    def _waits_on(self) -> bool:
+        hurried = self._head_by < self._late_by
+        return hurried and not cast(Attempt, self._attempt).gives_up()
 
     # Flow control.
 

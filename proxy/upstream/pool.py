@@ -310,13 +310,14 @@ class Pool:
         gone = [endpoint for endpoint in old if endpoint not in self.endpoints]
         for endpoint in gone:
             self._retire(endpoint)
-        self._retired = [e for e in (*self._retired, *gone) if e.in_flight]
+        by_name = {endpoint.name: endpoint for endpoint in (*self._retired, *gone)}
+        # By this worker's count: nobody looks any more at what the others do with one that is gone.
+        self._retired = [endpoint for endpoint in by_name.values() if endpoint.tally.mine]
         self.full = {e for e in self.endpoints if e.most and e.in_flight >= e.most}
         self._renew()
 
     def _retire(self, endpoint: Endpoint) -> None:
         endpoint.order = Order.DISABLED
-        endpoint.in_flight = endpoint.tally.mine  # nobody looks at the others' any more
         self.full.discard(endpoint)
         endpoint.close_idle()
 

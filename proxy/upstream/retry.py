@@ -27,9 +27,13 @@ class Budget:
         self._retries = 0.0
         self.exchanges = 0.0
 
+    def has_one(self) -> bool:
+        """Whether one more retry is within the budget."""
+        return self._retries + 1 <= ALWAYS + self._share * self.exchanges
+
     def take(self) -> bool:
-        """Whether one more retry is within the budget; it counts if so."""
-        if self._retries + 1 > ALWAYS + self._share * self.exchanges:
+        """The same; it counts if so."""
+        if not self.has_one():
             return False
         self._retries += 1
         return True

@@ -48,18 +48,29 @@ async def test_an_endpoint_that_cannot_be_reached(setting, method, refusal):
     assert exchange.status == 200
 
 
-@pytest.mark.parametrize("refusal", [REFUSED, TOO_SLOW])
-async def test_no_endpoint_can_be_reached(setting, refusal):
+@pytest.mark.parametrize("refusal, attempts", [(REFUSED, 6), (TOO_SLOW, 3)])
+async def test_no_endpoint_can_be_reached(setting, refusal, attempts):
+    """Who is refused has lost no time; who had to wait does not wait for all of them."""
     s = setting(count=6)
     for endpoint in s.endpoints:
         s.refusals[endpoint] = refusal
     exchange = await s.handle(method=b"POST")
-    assert (exchange.refused, exchange.attempts) == (refusal.status, 6)
+    assert (exchange.refused, exchange.attempts) == (refusal.status, attempts)
     assert s.in_flight == [0] * 6
     s.refusals.clear()
     again = await s.handle()
     s.remote.serve(HELLO)
     assert again.finished
+
+
+async def test_while_all_are_down_nobody_asks_them_all(setting):
+    s = setting(count=6, rules=rules(attempts=1))
+    for endpoint in s.endpoints:
+        s.refusals[endpoint] = REFUSED
+        endpoint.down_until = s.loop.time() + 60
+    s.pool.rebuild()
+    exchange = await s.handle()
+    assert (exchange.refused, exchange.attempts) == (502, 2)
 
 
 async def test_our_own_lack_is_nobodys_fault(setting):
@@ -85,6 +96,8 @@ async def test_a_kept_connection_that_turns_out_to_be_closed(setting, method):
     assert len(s.remotes) == 2
     s.remote.serve(hello(method))
     assert exchange.status == 200
+    told = [why for _, why, _ in exchange.trail or ()]
+    assert told == ["it had closed the kept connection"] * (method in SAFE)
 
 
 async def test_the_second_attempt_takes_no_kept_connection(setting):
@@ -339,6 +352,25 @@ async def test_an_attempt_has_a_time_of_its_own_where_another_may_follow(setting
     assert (exchange.status, post.status) == (200, 200)
 
 
+async def test_without_a_retry_left_it_is_waited_for_as_long_as_ever(setting):
+    """Else the budget would turn endpoints that are slow into ones that fail."""
+    s = setting(rules=rules(attempts=1, share=0.0, timeout=2.0))
+    exchange = await s.handle()
+    due = s.remote.connection.deadline
+    while s.pool.retry.budget.take():
+        pass
+    s.remote.connection.expired()
+    assert s.remote.connection.deadline > due + 50
+    assert s.endpoints[0].failures == 0
+    s.remote.serve(HELLO)
+    assert (exchange.status, s.asked) == (200, [1])
+    late = await s.handle()
+    s.remote.connection.expired()
+    s.remote.connection.expired()
+    await settle()
+    assert late.refused == 504
+
+
 async def test_that_time_holds_while_a_large_body_is_taken_slowly(setting):
     """It was forgotten when the endpoint, stuffed for a while, took octets again."""
     s = setting(window=1000, rules=rules(attempts=1, timeout=2.0))
@@ -393,6 +425,20 @@ async def test_a_body_that_is_streamed_goes_elsewhere_while_nothing_was_sent(set
     assert s.remote.request.endswith(b"\r\n\r\nbody")
     s.remote.serve(HELLO)
     assert (exchange.status, exchange.attempts) == (200, 2)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_the_time_of_an_upload_is_not_the_endpoints(setting, whole):
+    s = setting(collect=False, rules=rules(timed=True))
+    exchange = await s.handle(method=b"POST", fields=[(b"Content-Length", b"4")], body_length=4)
+    exchange.responder._sent_at -= 60.0
+    exchange.reader.body_data(b"bo")
+    exchange.reader.body_data(b"dy")
+    if whole:
+        exchange.reader.body_end(b"")
+    s.remote.serve(HELLO)
+    assert exchange.status == 200
+    assert s.endpoints[0].latency < 30.0
 
 
 @pytest.mark.parametrize("offer, answer", [

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from proxy.handlers import hedge
+from proxy.handlers.hedge import QUICKER
 from proxy.upstream.pace import ENOUGH, SHORTEST, Pace
 from proxy.upstream.queue import Queue
 from proxy.upstream.retry import Retry
@@ -54,6 +55,7 @@ async def test_the_first_answer_counts_and_the_other_attempt_is_given_up(hedged,
     assert s.remotes[1 - winner].lost
     assert not s.remotes[winner].lost
     assert s.in_flight == [0, 0]
+    assert [one[:2] for one in exchange.trail] == [(s.endpoints[1 - winner].name, QUICKER)]
 
 
 async def test_it_counts_as_a_retry_and_the_budget_may_be_used_up(hedged):
