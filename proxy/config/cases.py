@@ -28,6 +28,7 @@ HANDLED: Final = ("static", "pool", "redirect", "respond")
 WORDS: Final = (*HANDLED, "refused", "route", "header", "sends")
 
 _TOKEN = re.compile(r'"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<comma>,)(?=\s|$)|(?P<word>(?:(?!,(?:\s|$))\S)+)')
+_PARAMETER = re.compile(r"(?<=[?&;])([^=&;#]*)=([^&#]+)")
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _ESCAPED = re.compile(r"\\(.)")
 
@@ -104,6 +105,32 @@ def parse(text: str) -> Case:
     request = _Request(asked)
     return Case(text, request.method, request.url, tuple(_outcome(_Reader(words[arrow + 1:], len(text)))),
                 request.client, tuple(request.fields), request.body)
+
+
+def told(case: Case, is_secret: Callable[[str], object], hide: Callable[[str], str]) -> str:
+    """The line, with something in the place of the values of fields and parameters that are secrets.
+
+    Args:
+        is_secret: asked for each name.
+        hide: what stands in the place of a value.
+    """
+    def parameter(match: re.Match[str]) -> str:
+        return f"{match[1]}={hide(match[2]) if is_secret(match[1]) else match[2]}"
+
+    parts, end = [], 0
+    words = list(_words(case.text))
+    for number, word in enumerate(words):
+        before, name = words[max(0, number - 2)], words[max(0, number - 1)]
+        stop = words[number + 1].at if number + 1 < len(words) else len(case.text)
+        space = case.text[word.at:stop]
+        space = space[len(space.rstrip()):]
+        parts.append(case.text[end:word.at])
+        if before.bare and before.text in NAMING and is_secret(name.text) and not _ends_clause(word):
+            parts.append(hide(word.text) + space)
+        else:
+            parts.append(_PARAMETER.sub(parameter, case.text[word.at:stop]))
+        end = stop
+    return "".join(parts)
 
 
 def _words(text: str) -> Iterator[Word]:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from proxy.http.disk import read
+from proxy.http.disk import Reads
 from proxy.http.exchange import Exchange
 from proxy.http.prepared import ResponseHead
 from proxy.observe.logs import Seldom
@@ -36,12 +36,13 @@ class FileSender(ABC):
         state: size and time of the change, if they are known; else they are taken when it begins.
     """
 
-    __slots__ = ("_away", "_end", "_exchange", "_fd", "_offset", "_over", "_paused", "_state")
+    __slots__ = ("_away", "_end", "_exchange", "_fd", "_offset", "_over", "_paused", "_reads", "_state")
 
     def __init__(self, exchange: Exchange, fd: int, start: int, end: int,
                  state: tuple[int, int] = (0, 0)) -> None:
         self._exchange = exchange
         self._fd = fd
+        self._reads = Reads(fd)
         self._offset = start
         self._end = end
         self._away = False    # a thread has the descriptor
@@ -100,7 +101,7 @@ class FileSender(ABC):
         self._away = True
         done = partial(self._returned, then)
         try:
-            result = read(self._exchange.loop, self._fd, self._offset, self._offset + size, work, done)
+            result = self._reads.read(self._exchange.loop, self._offset, self._offset + size, work, done)
         except OSError as error:
             self._away = False
             self._fail(error)

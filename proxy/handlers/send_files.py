@@ -83,17 +83,16 @@ class SendFiles:
         Args:
             head: the application's, as its client would see it.
         """
+        work = partial(self._fetch, wish, _own_type(head))
+        self._errands.run(exchange.loop, work, partial(self._fetched, exchange, wish, head))
+
+    def _fetch(self, wish: FileWish, kind: bytes) -> tuple[Representation, OpenFile | None] | Unmapped:
+        """Asks the disk, also for the folder: where links lead may take it a while."""
         try:
             root, segments = self._by_path(wish.value) if wish.is_path else self._by_uri(wish.value)
         except Unmapped as error:
-            self._unmapped.warn("%s: %s %r %s", exchange.pool, wish.field, wish.value[:SHOWN], error.reason)
-            exchange.refuse(error.status, why=f"{wish.field}: {error.reason}")
-            return
-        except FileNotFoundError as error:
-            self._fail(exchange, wish, error)
-            return
-        work = partial(_fetch, root, segments, _own_type(head))
-        self._errands.run(exchange.loop, work, partial(self._fetched, exchange, wish, head))
+            return error
+        return _fetch(root, segments, kind)
 
     def _by_uri(self, value: bytes) -> tuple[Root, list[bytes]]:
         path = unquote_to_bytes(value.partition(b"?")[0])
@@ -116,7 +115,10 @@ class SendFiles:
         raise Unmapped(404, f"lies in no folder of send_files ({known}); add its folder there")
 
     def _fetched(self, exchange: Exchange, wish: FileWish, head: ResponseHead,
-                 outcome: tuple[Representation, OpenFile | None] | OSError) -> None:
+                 outcome: tuple[Representation, OpenFile | None] | Unmapped | OSError) -> None:
+        if isinstance(outcome, Unmapped):
+            self._refuse(exchange, wish, outcome)
+            return
         if isinstance(outcome, OSError):
             self._fail(exchange, wish, outcome)
             return
@@ -131,6 +133,10 @@ class SendFiles:
         else:
             [(start, end)] = pieces
             exchange.send_file(shown, file.fd, start, end)
+
+    def _refuse(self, exchange: Exchange, wish: FileWish, error: Unmapped) -> None:
+        self._unmapped.warn("%s: %s %r %s", exchange.pool, wish.field, wish.value[:SHOWN], error.reason)
+        exchange.refuse(error.status, why=f"{wish.field}: {error.reason}")
 
     def _fail(self, exchange: Exchange, wish: FileWish, error: OSError) -> None:
         """404 also for what we may not read: 403 would tell that it is there."""

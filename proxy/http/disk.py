@@ -4,7 +4,7 @@ The page cache is asked first, without waiting (RWF_NOWAIT): what it has is read
 nearly always, and costs no thread. Not every file system can tell (FUSE, NFS, overlay and tmpfs cannot),
 and none can for an open or a stat. There the time that such calls took decides, see `Tempo`.
 
-`read` is for octets of an open file, `Tempo.do` for what cannot be asked, `later` for what is long anyhow.
+`Reads` are for octets of an open file, `Tempo.do` for what cannot be asked, `later` for what is long anyhow.
 """
 
 from __future__ import annotations
@@ -101,22 +101,33 @@ def later(loop: asyncio.AbstractEventLoop, work: Callable[[], T],
     loop.run_in_executor(POOL, work).add_done_callback(done)
 
 
-def read(loop: asyncio.AbstractEventLoop, fd: int, start: int, end: int, work: Callable[[], T],
-         done: Callable[[asyncio.Future[T]], None]) -> T | None:
-    """As `Tempo.do`, for a `work` that reads octets `start` to `end` of a file: here where they are cached.
+class Reads:
+    """The reads of one open file."""
 
-    The descriptor must stay open until `done` is called.
+    __slots__ = ("_fd", "_tempo")
 
-    Raises:
-        OSError: from `work`, or because the disk fails; with `done`, it is the future's.
-    """
-    cached = is_cached(fd, start, end)
-    if cached is None:
-        return tempo_of(fd).do(loop, work, done)
-    if cached:
-        return work()
-    later(loop, work, done)
-    return None
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._tempo: Tempo | None = None  # of its device, once it is needed
+
+    def read(self, loop: asyncio.AbstractEventLoop, start: int, end: int, work: Callable[[], T],
+             done: Callable[[asyncio.Future[T]], None]) -> T | None:
+        """As `Tempo.do`, for a `work` that reads octets `start` to `end`: here where they are cached.
+
+        The descriptor must stay open until `done` is called.
+
+        Raises:
+            OSError: from `work`, or because the disk fails; with `done`, it is the future's.
+        """
+        cached = is_cached(self._fd, start, end)
+        if cached is None:
+            if self._tempo is None:  # asked for once, right after the open, when the system still knows it
+                self._tempo = tempo_of(self._fd)
+            return self._tempo.do(loop, work, done)
+        if cached:
+            return work()
+        later(loop, work, done)
+        return None
 
 
 def tempo_of(fd: int) -> Tempo:

@@ -190,7 +190,10 @@ class Changeover:
         self._wait([child], READING, self._take, partial(self._kill_and_give_up, child))
 
     def _life_of_reader(self, channel: Channel) -> int:
-        return read(self._house.file, self._house.config, self._findings, partial(channel.send, PACKED))
+        house = self._house
+        for held in (house.hotline, house.succession, house.door, house.sockets):
+            held.keep_none()  # however long it takes, others may need the addresses
+        return read(house.file, house.config, self._findings, partial(channel.send, PACKED))
 
     def _kill_and_give_up(self, child: Child) -> None:
         self._house.keeper.kill_after(child, 0)

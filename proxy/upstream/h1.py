@@ -35,7 +35,8 @@ class UpstreamConnection(asyncio.Protocol):
     __slots__ = (
         "_attempt", "_body", "_body_at", "_closing_after", "_decoder", "_head_by", "_head_only", "_held",
         "_interims", "_late_by", "_left", "_memo", "_phase", "_poll", "_sending", "_timeouts", "_wheel",
-        "deadline", "endpoint", "idle_since", "opened_at", "reading", "reused", "spare", "stuffed", "transport")
+        "deadline", "endpoint", "idle_since", "opened_at", "reading", "reused", "spare", "stuffed",
+        "transport")
 
     transport: asyncio.Transport
 

@@ -386,6 +386,19 @@ async def test_a_client_that_is_slow_or_leaves(sending, tmp_path):
     assert other.finished
 
 
+async def test_where_links_lead_is_asked_for_where_the_disk_may_take_its_time(sending, monkeypatch):
+    s = sending()
+    s.handler.send_files._errands = disk = Later()
+    real = os.path.realpath
+    monkeypatch.setattr(os.path, "realpath", lambda path: pytest.fail("on the loop"))
+    exchange = await s.handle()
+    s.remote.serve(xsend("/srv/elsewhere/a"))
+    assert exchange.status == 0
+    monkeypatch.setattr(os.path, "realpath", real)
+    disk.end()
+    assert exchange.refused == 404
+
+
 class Later:
     """A disk that takes until the test says so."""
 

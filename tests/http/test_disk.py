@@ -13,9 +13,9 @@ from proxy.http.disk import (
     STRIDE,
     WARY_AT_FIRST,
     WARY_AT_MOST,
+    Reads,
     Tempo,
     is_cached,
-    read,
 )
 from tests.fakes import FakeClock
 
@@ -129,14 +129,14 @@ def test_what_was_just_written_is_cached(file):
 async def test_what_is_cached_is_read_here(cache, file):
     cache({8})
     work = Work()
-    assert await result_of(lambda done: read(asyncio.get_running_loop(), file, 0, 9, work, done)) == "done"
+    assert await result_of(lambda done: Reads(file).read(asyncio.get_running_loop(), 0, 9, work, done)) == "done"
     assert work.here == [True]
 
 
 async def test_what_is_not_cached_is_read_by_a_thread(cache, file):
     cache(set())
     work = Work()
-    assert await result_of(lambda done: read(asyncio.get_running_loop(), file, 0, 9, work, done)) == "done"
+    assert await result_of(lambda done: Reads(file).read(asyncio.get_running_loop(), 0, 9, work, done)) == "done"
     assert work.here == [False]
 
 
@@ -145,15 +145,25 @@ async def test_a_read_that_fails_here_or_there(cache, file):
         cache(held)
         work = Work(OSError(errno.EIO, "broken"))
         with pytest.raises(OSError, match="broken"):
-            await result_of(lambda done, work=work: read(asyncio.get_running_loop(), file, 0, 9, work, done))
+            await result_of(lambda done, work=work: Reads(file).read(asyncio.get_running_loop(), 0, 9, work, done))
 
 
 async def test_who_cannot_tell_is_trusted_after_some_quick_reads(cache, file):
     cache(errno.EOPNOTSUPP)
     work = Work()
     for _ in range(QUICK_AT_FIRST + 2):
-        await result_of(lambda done: read(asyncio.get_running_loop(), file, 0, 9, work, done))
+        await result_of(lambda done: Reads(file).read(asyncio.get_running_loop(), 0, 9, work, done))
     assert work.here == [False] * QUICK_AT_FIRST + [True] * 2
+
+
+async def test_who_cannot_tell_is_asked_for_its_device_once(cache, file, monkeypatch):
+    """A status may make the loop wait, and it would for each piece."""
+    cache(errno.EOPNOTSUPP)
+    asked, real, reads = [], os.fstat, Reads(file)
+    monkeypatch.setattr(disk.os, "fstat", lambda fd: asked.append(fd) or real(fd))
+    for _ in range(3):
+        await result_of(lambda done: reads.read(asyncio.get_running_loop(), 0, 9, bytes, done))
+    assert asked == [file]
 
 
 async def test_each_device_has_its_own_tempo(cache, file, monkeypatch):

@@ -150,3 +150,25 @@ def test_who_asks_a_program_that_ends_is_told_so(write, place):
             proxy.signal(signal.SIGHUP)
             proxy.line("no reload: the proxy ends")
         assert proxy.status() == 0
+
+
+def test_who_reads_a_file_for_ever_keeps_no_address(write, place, tmp_path):
+    port, pipe = free_port(), tmp_path / "pipe"
+    more = f"admin: 127.0.0.1:{port}\ntimeouts: {{drain: 1s}}"
+    file = write(more=more)
+    with fake(file) as first, fake_later(file, None) as start:
+        first.ready()
+        os.mkfifo(pipe)
+        os.replace(pipe, file)
+        first.signal(signal.SIGHUP)
+        with open(file, "w"):  # it has opened its end
+            os.replace(file, pipe)
+            write(more=more)
+            first.signal(signal.SIGTERM)
+            wait_until(lambda: all(refuses(one) for one in (place, ("127.0.0.1", port))))
+            second = start()
+            second.ready()
+            assert call(file, {"what": "reload"}, PATIENCE)["generation"] == 2
+            assert first.process.poll() is None
+        assert first.status() == 0
+        assert second.stop() == 0
