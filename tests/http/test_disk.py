@@ -76,6 +76,10 @@ class Work:
         return [thread is threading.main_thread() for thread in self.threads]
 
 
+def read(fd, work, done):
+    return Reads(fd).read(asyncio.get_running_loop(), 0, 9, work, done)
+
+
 async def result_of(start):
     """What `start(done)` returns, or leads to."""
     waiter = asyncio.get_running_loop().create_future()
@@ -129,14 +133,14 @@ def test_what_was_just_written_is_cached(file):
 async def test_what_is_cached_is_read_here(cache, file):
     cache({8})
     work = Work()
-    assert await result_of(lambda done: Reads(file).read(asyncio.get_running_loop(), 0, 9, work, done)) == "done"
+    assert await result_of(lambda done: read(file, work, done)) == "done"
     assert work.here == [True]
 
 
 async def test_what_is_not_cached_is_read_by_a_thread(cache, file):
     cache(set())
     work = Work()
-    assert await result_of(lambda done: Reads(file).read(asyncio.get_running_loop(), 0, 9, work, done)) == "done"
+    assert await result_of(lambda done: read(file, work, done)) == "done"
     assert work.here == [False]
 
 
@@ -145,14 +149,14 @@ async def test_a_read_that_fails_here_or_there(cache, file):
         cache(held)
         work = Work(OSError(errno.EIO, "broken"))
         with pytest.raises(OSError, match="broken"):
-            await result_of(lambda done, work=work: Reads(file).read(asyncio.get_running_loop(), 0, 9, work, done))
+            await result_of(lambda done, work=work: read(file, work, done))
 
 
 async def test_who_cannot_tell_is_trusted_after_some_quick_reads(cache, file):
     cache(errno.EOPNOTSUPP)
     work = Work()
     for _ in range(QUICK_AT_FIRST + 2):
-        await result_of(lambda done: Reads(file).read(asyncio.get_running_loop(), 0, 9, work, done))
+        await result_of(lambda done: read(file, work, done))
     assert work.here == [False] * QUICK_AT_FIRST + [True] * 2
 
 
