@@ -390,7 +390,7 @@ async def test_where_links_lead_is_asked_for_where_the_disk_may_take_its_time(se
     s = sending()
     s.handler.send_files._errands = disk = Later()
     real = os.path.realpath
-    monkeypatch.setattr(os.path, "realpath", lambda path: pytest.fail("on the loop"))
+    monkeypatch.setattr(os.path, "realpath", lambda path, **options: pytest.fail("on the loop"))
     exchange = await s.handle()
     s.remote.serve(xsend("/srv/elsewhere/a"))
     assert exchange.status == 0
