@@ -26,6 +26,7 @@ ARROW: Final = "->"
 LARGEST_BODY: Final = 64 << 20  # octets: what a test makes of nothing
 HANDLED: Final = ("static", "pool", "redirect", "respond")
 WORDS: Final = (*HANDLED, "refused", "route", "header", "sends")
+NAMING: Final = ("with", "and", "header", "sends")  # a field's name and value follow
 
 _TOKEN = re.compile(r'"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<comma>,)(?=\s|$)|(?P<word>(?:(?!,(?:\s|$))\S)+)')
 _PARAMETER = re.compile(r"(?<=[?&;])([^=&;#]*)=([^&#]+)")
@@ -114,23 +115,19 @@ def told(case: Case, is_secret: Callable[[str], object], hide: Callable[[str], s
         is_secret: asked for each name.
         hide: what stands in the place of a value.
     """
-    def parameter(match: re.Match[str]) -> str:
-        return f"{match[1]}={hide(match[2]) if is_secret(match[1]) else match[2]}"
+    before = ["", ""]
 
-    parts, end = [], 0
-    words = list(_words(case.text))
-    for number, word in enumerate(words):
-        before, name = words[max(0, number - 2)], words[max(0, number - 1)]
-        stop = words[number + 1].at if number + 1 < len(words) else len(case.text)
-        space = case.text[word.at:stop]
-        space = space[len(space.rstrip()):]
-        parts.append(case.text[end:word.at])
-        if before.bare and before.text in NAMING and is_secret(name.text) and not _ends_clause(word):
-            parts.append(hide(word.text) + space)
-        else:
-            parts.append(_PARAMETER.sub(parameter, case.text[word.at:stop]))
-        end = stop
-    return "".join(parts)
+    def word(match: re.Match[str]) -> str:
+        kind, name = before[-2], before[-1].strip('":')
+        before.append(match[0])
+        if kind in NAMING and is_secret(name) and not match["comma"] and match[0] != ARROW:
+            return hide(match[0])
+        return _PARAMETER.sub(parameter, match[0])
+
+    def parameter(match: re.Match[str]) -> str:
+        return f"{match[1]}={hide(match[2])}" if is_secret(match[1]) else match[0]
+
+    return _TOKEN.sub(word, case.text)
 
 
 def _words(text: str) -> Iterator[Word]:

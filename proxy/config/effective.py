@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from proxy.config.cases import Case, told
 from proxy.config.rules import Duration, Percent, Size
 
 HIDDEN: Final = "***"
@@ -49,6 +50,8 @@ def _secret(name: str, value: object, hide: Hide) -> str | None:
 def _shown(value: object, rules: list[Any], hide: Hide) -> Any:
     if isinstance(value, BaseModel):
         return effective(value, hide)
+    if isinstance(value, Case):
+        return told(value, SECRET.search, hide)
     if isinstance(value, dict):
         return {str(name): hide(inner) if _is_secret(str(name), inner) else _shown(inner, [], hide)
                 for name, inner in value.items()}

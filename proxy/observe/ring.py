@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from proxy.config.effective import SECRET
 from proxy.observe.redact import HIDDEN, Redaction
 
 if TYPE_CHECKING:
@@ -153,11 +154,13 @@ def summary(past: Past, redaction: Redaction) -> dict[str, Any]:
 
 def fields_told(past: Past, redaction: Redaction) -> list[list[str]]:
     """The request's header fields, by lower-case name, without secrets."""
-    told = []
-    for key, value in past.headers.pairs():
-        shown = HIDDEN if key in (b"cookie", b"set-cookie") else redaction.field(key, value)
-        told.append([key.decode("latin-1"), shown[:LONGEST].decode("latin-1")])
-    return told
+    return [[key.decode("latin-1"), field_told(key, value, redaction)[:LONGEST].decode("latin-1")]
+            for key, value in past.headers.pairs()]
+
+
+def field_told(key: bytes, value: bytes, redaction: Redaction) -> bytes:
+    """A field's value; hidden is also what sounds like a secret, as it is in the configuration."""
+    return HIDDEN if SECRET.search(key.decode("latin-1")) else redaction.field(key, value)
 
 
 def phases(past: Past) -> dict[str, float]:

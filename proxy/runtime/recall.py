@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from proxy.config.log_schema import SECRET_HEADERS, SECRET_QUERY
 from proxy.observe.redact import Redaction
-from proxy.observe.ring import LONGEST, Past, Ring, fields_told, phases, summary
+from proxy.observe.ring import LONGEST, Past, Ring, field_told, fields_told, phases, summary
+from proxy.routing.matchers import in_words
 from proxy.runtime.answers import strategy_name
 from proxy.upstream.consider import choice, consider
 
@@ -116,15 +117,23 @@ def trials_told(
 
 
 def _told(condition: Condition, redaction: Redaction | None) -> Condition:
+    """What is wanted may be the very secret that is seen."""
     kind, _, name = condition.part.partition(" ")
     if redaction is None or kind not in ("header", "query"):
         return condition
-    seen = condition.seen.encode("utf-8", "surrogateescape")
+    wanted = condition.wanted
+    if wanted not in (in_words(True), in_words(False)):
+        wanted = _value_told(kind, name, wanted, redaction)
+    return condition._replace(wanted=wanted, seen=_value_told(kind, name, condition.seen, redaction))
+
+
+def _value_told(kind: str, name: str, value: str, redaction: Redaction) -> str:
+    octets = value.encode("utf-8", "surrogateescape")
     if kind == "header":
-        shown = redaction.field(name.lower().encode(), seen)
+        shown = field_told(name.lower().encode(), octets, redaction)
     else:
-        shown = redaction.target(b"?%b=%b" % (name.encode(), seen)).partition(b"=")[2]
-    return condition._replace(seen=shown.decode("utf-8", "surrogateescape"))
+        shown = redaction.target(b"?%b=%b" % (name.encode(), octets)).partition(b"=")[2]
+    return shown.decode("utf-8", "surrogateescape")
 
 
 def ring_of(config: Config, old: Ring | None) -> Ring | None:

@@ -1,6 +1,8 @@
 import json
 
-from proxy.config.effective import effective
+import pytest
+
+from proxy.config.effective import effective, sealed
 from proxy.config.load import loads
 
 TEXT = """
@@ -46,3 +48,30 @@ def test_no_secret_is():
 def test_what_is_not_there_is_null():
     told = effective(loads("listen: a:1\nroutes: [{respond: {}}]\naccess_log: false\n"))
     assert (told["admin"], told["access_log"], told["pools"]) == (None, None, {})
+
+
+@pytest.mark.parametrize("line, shown", [
+    ('GET / with Authorization "Bearer hunter2" and X-A b -> pool web',
+     'GET / with Authorization *** and X-A b'),
+    ("GET / with X-A b and X-Access-Token: hunter2 from 10.0.0.1 -> pool web",
+     "GET / with X-A b and X-Access-Token: *** from 10.0.0.1"),
+    ("GET /token?a=b&token=hunter2&c=d -> pool web", "GET /token?a=b&token=***&c=d"),
+    ('GET "/?api_key=hunter2" -> pool web', 'GET "/?api_key=***'),
+    ("GET /token from 10.0.0.1 with X-A Cookie -> pool web", "GET /token from 10.0.0.1 with X-A Cookie"),
+])
+def test_no_secret_of_a_test_is(line, shown):
+    (told,) = effective(loads(TEXT + f"tests: ['{line}']\n"))["tests"]
+    assert told.startswith(shown)
+    assert told.endswith(" -> pool web")
+
+
+def test_no_secret_of_what_a_test_expects_is():
+    line = 'GET / -> pool web, sends X-Token: hunter2, sends Cookie, header Set-Cookie "a, b", sends X-A b'
+    (told,) = effective(loads(TEXT + f"tests: ['{line}']\n"))["tests"]
+    assert told == "GET / -> pool web, sends X-Token: ***, sends Cookie, header Set-Cookie ***, sends X-A b"
+
+
+def test_that_a_secret_has_changed_can_be_seen():
+    lines = [effective(loads(TEXT + f"tests: [GET / with Cookie {value} -> pool web]\n"), sealed)["tests"][0]
+             for value in ("one", "one", "two")]
+    assert lines[0] == lines[1] != lines[2]

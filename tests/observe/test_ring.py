@@ -106,6 +106,7 @@ def test_secrets_are_not_told():
     ring = Ring()
     ended(ring, b"/a?token=abc&x=1", fields=[
         (b"Cookie", b"s=abc"), (b"Authorization", b"Basic abc"), (b"Referer", b"http://a/?token=abc"),
+        (b"X-XSRF-Token", b"abc"), (b"X-Access-Token", b"abc"), (b"X-Amz-Security-Token", b"abc"),
         (b"A", b"b")])
     (past,) = ring.last()
     told = summary(past, SECRETS), fields_told(past, SECRETS)

@@ -46,6 +46,17 @@ async def test_lists_for_the_dashboard():
         assert proxy._plane.answers["explain"]({"id": "nobody's"}) is None
 
 
+async def test_what_a_route_wants_may_be_a_secret_too():
+    text = CONFIG.replace('X-Token: yes}, query: {token: "1"}', (
+        "X-Key-Token: hunter2, Cookie: true, X-A: shown}, query: {token: hunter2, secret: false}"))
+    async with TestProxy(text, endpoints={"web": app}) as proxy:
+        told = await proxy.explain(await proxy.get("/?token=hunter2", headers={"X-Key-Token": "hunter2"}))
+        wanted = {one["part"]: one["wanted"] for one in told["routes"][0]["conditions"]}
+        assert wanted == {"header X-Key-Token": "***", "header Cookie": "any value", "header X-A": "shown",
+                          "query token": "***", "query secret": "none"}
+        assert "hunter2" not in json.dumps(told)
+
+
 async def test_what_routes_were_then_is_said():
     async with TestProxy(CONFIG, endpoints={"web": app}) as proxy:
         answer = await proxy.get("/")
