@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from proxy import machine
 from proxy.config.admin_schema import is_of_this_machine
 from proxy.config.file_rules import LONGEST_PATH
 from proxy.config.match_schema import Match
@@ -26,6 +27,10 @@ def warn(config: Config) -> Iterator[Finding]:
     for name, pool in config.pools.items():
         if name not in used:
             yield ("pools", name), "no route uses this pool"
+        if pool.sticky is not None and pool.sticky.secret is None and not machine.has_id():
+            yield ("pools", name, "sticky"), (
+                "this machine has no id of its own (/etc/machine-id), so browsers lose their endpoint with "
+                "each restart; give it a secret")
         if pool.health_check is not None and pool.health_check.tls:
             yield ("pools", name, "health_check", "tls"), "requests go to endpoints without TLS all the same"
 

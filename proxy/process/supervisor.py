@@ -22,7 +22,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from proxy import descriptors
+from proxy import descriptors, machine
 from proxy.config.effective import effective
 from proxy.config.schema import Config
 from proxy.observe import logs
@@ -127,6 +127,7 @@ class Supervisor:
         self.door, self.sockets = self.succession.open(config, file)
         self.census = Census(config)
         self.hotline = Hotline(file, self.reloads.called, self.loop, -1 if estate is None else estate.hotline)
+        machine.secret()  # the same for all workers, also where it is drawn
         self.new_loop = choose_loop()  # imports uvloop once here, not once per worker
         self._ended: asyncio.Future[None] = self.loop.create_future()
 

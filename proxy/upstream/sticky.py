@@ -13,13 +13,11 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
-from pathlib import Path
 
+from proxy import machine
 from proxy.balancing.keys import cookie_value
 from proxy.http.exchange import Exchange
 from proxy.upstream.endpoint import Endpoint
-
-MACHINE_ID = Path("/etc/machine-id")  # machine-id(5): secret from the network, the same after a restart
 
 
 class Sticky:
@@ -28,7 +26,7 @@ class Sticky:
     Args:
         cookie: its name.
         secret: what the values depend on; the same on all machines that share clients. Empty: derived
-            from this machine's id.
+            from what only this machine knows.
         pool: the pool's name.
         max_age: seconds that browsers keep it; None: until they are closed.
         secure: whether it is for https alone; None: if the client came by https.
@@ -39,7 +37,7 @@ class Sticky:
     def __init__(self, cookie: str, secret: str, pool: str, *, max_age: float | None = None,
                  secure: bool | None = None) -> None:
         self._cookie = cookie.encode()
-        material = secret or _machine_id()
+        material = secret or machine.secret()
         self._key = hmac.digest(material.encode(), b"sticky " + pool.encode(), hashlib.sha256)
         self._max_age = b"" if max_age is None else b"; Max-Age=%d" % int(max_age)
         self._secure = secure
@@ -76,10 +74,3 @@ class Sticky:
         secure = https if self._secure is None else self._secure
         return b"Set-Cookie: %b=%b; Path=/%b; HttpOnly; SameSite=Lax%b\r\n" % (
             self._cookie, self.value(endpoint), self._max_age, b"; Secure" if secure else b"")
-
-
-def _machine_id() -> str:
-    try:
-        return MACHINE_ID.read_text("ascii").strip()
-    except OSError:
-        return "no machine id"  # the values stay opaque, but could be computed by who knows the endpoints

@@ -59,6 +59,16 @@ def test_a_check_that_speaks_what_requests_do_not(read, good):
         "config.yaml:2:30: pools.web.health_check.tls: requests go to endpoints without TLS all the same",)
 
 
+def test_a_sticky_cookie_of_a_machine_without_an_id(read, good, monkeypatch):
+    text = good.replace("{web: {", "{web: {sticky: {cookie: lb}, ")
+    monkeypatch.setattr("proxy.machine.has_id", lambda: True)
+    assert warnings_of(read(text)) == ()
+    monkeypatch.setattr("proxy.machine.has_id", lambda: False)
+    [line] = warnings_of(read(text))
+    assert line.startswith("config.yaml:2:15: pools.web.sticky: this machine has no id")
+    assert warnings_of(read(text.replace("{cookie: lb}", "{secret: abcdefghijklmnop}"))) == ()
+
+
 def test_a_good_file_has_none(read, good):
     assert warnings_of(read(good)) == ()
 
