@@ -112,7 +112,7 @@ class Admin:
         try:
             connection.request(method, path, body, self._fields("application/json"))
             return json.loads(_checked(connection.getresponse()).read())
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise NotReached(self._why_not(error)) from None
         finally:
             connection.close()
@@ -134,7 +134,7 @@ class Admin:
         try:
             connection.request("GET", path, headers=fields)
             yield from _parsed(_checked(connection.getresponse()))
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise NotReached(self._why_not(error)) from None
         finally:
             connection.close()
@@ -147,6 +147,8 @@ class Admin:
     def _why_not(self, error: Exception) -> str:
         if isinstance(error, (ConnectionRefusedError, FileNotFoundError)):
             return f"not running: nobody listens on {self.address}"
+        if isinstance(error, ValueError):  # it is no JSON, or no text at all
+            return f"what answers on {self.address} is no admin listener of ours"
         return f"no answer from {self.address}: {str(error) or type(error).__name__}"
 
 

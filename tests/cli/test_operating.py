@@ -10,7 +10,7 @@ import pytest
 
 from proxy.cli.status import duration, milliseconds
 from tests.admin.conftest import AdminStage
-from tests.scenarios.support import ROOT, wait_until
+from tests.scenarios.support import OK, ROOT, wait_until
 
 pytestmark = pytest.mark.scenario
 
@@ -55,6 +55,17 @@ def test_something_is_down(stage):
     told = json.loads(out)
     assert (status, told["well"], told["pools"][0]["endpoints"][0]["state"]) == (1, False, "down")
     assert proxy.process.poll() is None
+
+
+@pytest.mark.parametrize("verb", ["status", "events", "explain"])
+def test_somebody_else_is_there(stage, verb):
+    """Such as the site itself, where the port was mistaken for the admin's."""
+    place = stage.origin(OK).address
+    more = ["an-id"] if verb == "explain" else []
+    status, out, err = say(verb, *more, "--admin", place)
+    assert (status, out) == (2, "")
+    assert place in err
+    assert "Traceback" not in err
 
 
 def test_the_configuration_says_whom_to_ask(stage):
