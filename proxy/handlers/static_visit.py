@@ -54,13 +54,13 @@ class Place:
     """
 
     __slots__ = (
-        "_builds", "_generation", "_types", "denied", "entries", "errands", "fallback", "fresh", "library",
+        "_generation", "_types", "builds", "denied", "entries", "errands", "fallback", "fresh", "library",
         "listing", "names", "not_found", "shelf", "unreadable")
 
     def __init__(self, config: StaticConfig, prefix: bytes, shelf: Shelf) -> None:
         builds = Builds(config.manifest, config.root, config.keep, follow=config.follow_symlinks,
                         interval=config.revalidate)
-        self._builds = builds
+        self.builds = builds
         self._generation = builds.generation
         root = Root(os.fsencode(config.root), follow=config.follow_symlinks)
         self.names = Names(prefix, config.hide, hidden=config.hidden)
@@ -85,7 +85,7 @@ class Place:
 
     def refresh(self, now: float) -> None:
         """Notice a new build: what was said about its files is no longer true."""
-        builds = self._builds
+        builds = self.builds
         builds.refresh(now)
         if builds.generation != self._generation:
             self._generation = builds.generation
@@ -112,6 +112,13 @@ class Visit:
         self._looks = 0
 
     def begin(self) -> None:
+        builds = self._place.builds
+        if builds.loaded:
+            self._begin(None)
+        else:
+            self._place.errands.run(self._exchange.loop, builds.load, self._begin, key=builds, long=True)
+
+    def _begin(self, _: object) -> None:
         exchange = self._exchange
         target = exchange.target
         self._place.refresh(exchange.started)

@@ -8,6 +8,22 @@ from proxy.handlers.beneath import Root
 from proxy.handlers.builds import PATIENCE, Builds
 
 
+class Watched(Builds):
+    """Notes when it reads and keeps."""
+
+    def __init__(self, worked, *args, **options):
+        super().__init__(*args, **options)
+        self.worked = worked
+
+    def _read(self):
+        self.worked.append("read")
+        super()._read()
+
+    def _keep(self, kept):
+        self.worked.append("keep")
+        super()._keep(kept)
+
+
 class Deploys:
     """Releases of a site, with `current` at one of them, and the work that a thread has not done yet."""
 
@@ -18,6 +34,7 @@ class Deploys:
         self.keep = folder / "keep"
         self.keep.mkdir()
         self.todo = []
+        self.worked = []
         self.now = 0.0
 
     def release(self, number, *hashes):
@@ -38,16 +55,18 @@ class Deploys:
 
     def builds(self, *, keep=True, manifests=None):
         keep = self.keep if keep else None
-        return Builds(manifests or [self.manifest], self.root, keep, submit=self.todo.append)
+        return Watched(self.worked, manifests or [self.manifest], self.root, keep, submit=self.todo.append)
 
     def tick(self, builds, *, seconds=1.0):
-        """A second later, with what a thread has to do done."""
+        """A second later, with what a thread has to do done; what that was, besides looking."""
         self.now += seconds
+        self.worked.clear()
+        if not builds.loaded:
+            builds.load()
         builds.refresh(self.now)
-        done = len(self.todo)
         while self.todo:
             self.todo.pop(0)()
-        return done
+        return list(self.worked)
 
 
 @pytest.fixture
@@ -64,11 +83,13 @@ def text_of(root: Root, name):
         return stream.read()
 
 
-def test_first_call_reads_at_once(deploys):
+def test_first_look_reads_at_once(deploys):
     deploys.release(1, "aaa")
     builds = deploys.builds(keep=False)
     assert not builds.is_immutable(app("aaa"))
-    builds.refresh(0.0)
+    assert not builds.loaded
+    builds.load()
+    assert builds.loaded
     assert builds.is_immutable(app("aaa"))
     assert app("aaa") in builds
     assert not builds.is_immutable(b"app.js")
@@ -79,20 +100,34 @@ def test_first_call_reads_at_once(deploys):
 
 def test_without_a_manifest_nothing_is(deploys):
     builds = Builds([], deploys.root, None, submit=deploys.todo.append)
-    assert deploys.tick(builds) == 0
+    assert builds.loaded
+    assert deploys.tick(builds) == []
     assert not builds.is_immutable(app("aaa"))
     assert builds.generation == 0
 
 
-def test_nothing_is_done_while_nothing_changes(deploys, monkeypatch):
+def test_nothing_is_done_while_nothing_changes(deploys):
     deploys.release(1, "aaa")
     builds = deploys.builds()
     deploys.tick(builds)
     generation = builds.generation
-    assert [deploys.tick(builds) for _ in range(5)] == [0] * 5
+    assert [deploys.tick(builds) for _ in range(5)] == [[]] * 5
     assert builds.generation == generation
-    monkeypatch.setattr("proxy.handlers.builds.os.stat", lambda path: 1 / 0)
     builds.refresh(deploys.now + 0.5)  # not due
+    assert deploys.todo == []
+
+
+def test_the_loop_asks_no_disk(deploys, monkeypatch):
+    deploys.release(1, "aaa")
+    builds = deploys.builds()
+    builds.load()
+    with monkeypatch.context() as patch:
+        for call in ("os.stat", "load"):
+            patch.setattr(f"proxy.handlers.builds.{call}", lambda *args: pytest.fail("on the loop"))
+        deploys.release(2, "bbb")
+        builds.refresh(1.0)
+    deploys.todo.pop()()
+    assert app("bbb") in builds
 
 
 def test_deploy_is_noticed_and_old_names_stay_immutable(deploys):
@@ -101,7 +136,7 @@ def test_deploy_is_noticed_and_old_names_stay_immutable(deploys):
     deploys.tick(builds)
     deploys.release(2, "bbb", "same")
     before = builds.generation
-    assert deploys.tick(builds) == 1
+    assert deploys.tick(builds) == ["read"]
     assert builds.generation == before + 1
     assert all(name in builds for name in (app("aaa"), app("bbb"), app("same")))
     for number, mark in enumerate(("ccc", "ddd"), 3):
@@ -130,7 +165,7 @@ def test_restart_knows_the_builds_before(deploys):
         deploys.release(number, mark)
         deploys.tick(deploys.builds())
     later = deploys.builds()
-    later.refresh(0.0)
+    later.load()
     assert app("aaa") in later
     assert app("bbb") in later
     assert text_of(later.kept_root, app("aaa")) == "build aaa"
@@ -203,9 +238,9 @@ def test_file_that_is_written_after_its_manifest_is_kept_too(deploys):
     deploys.tick(builds)
     assert not (deploys.keep / "app.aaa.js").exists()
     late.write_text("late")
-    assert deploys.tick(builds) == 1
+    assert deploys.tick(builds) == ["keep"]
     assert text_of(builds.kept_root, app("aaa")) == "late"
-    assert deploys.tick(builds) == 0
+    assert deploys.tick(builds) == []
 
 
 def test_file_that_never_comes_is_not_waited_for_for_ever(deploys):
@@ -213,8 +248,8 @@ def test_file_that_never_comes_is_not_waited_for_for_ever(deploys):
     (deploys.root / "app.aaa.js").unlink()
     builds = deploys.builds()
     deploys.tick(builds)
-    assert deploys.tick(builds) == 1
-    assert deploys.tick(builds, seconds=PATIENCE) == 0
+    assert deploys.tick(builds) == ["keep"]
+    assert deploys.tick(builds, seconds=PATIENCE) == []
 
 
 def test_several_manifests_are_one_site(deploys):
@@ -241,6 +276,7 @@ def test_folder_that_cannot_be_written_to_is_one_line(deploys, caplog):
 def test_one_thread_at_a_time(deploys):
     deploys.release(1, "aaa")
     builds = deploys.builds()
+    builds.load()
     builds.refresh(0.0)
     deploys.release(2, "bbb")
     builds.refresh(5.0)

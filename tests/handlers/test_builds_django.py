@@ -46,6 +46,8 @@ def test_collectstatic_again_and_again(collect, tmp_path):
     todo = []
     builds = Builds([root / "staticfiles.json"], root, keep, submit=todo.append)
 
+    builds.load()
+
     def tick(now):
         builds.refresh(now)
         while todo:

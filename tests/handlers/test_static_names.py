@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from proxy.handlers.listing import scan
+from proxy.handlers.manifest import load
 from tests.handlers.sites import HeldLoop, ask, make_static
 
 PAGE = b"<p>not here, sorry"
@@ -60,6 +61,20 @@ def test_cache_control_by_name(site):
     control = ask(static, b"/assets/app.js").field(b"cache-control")
     assert control == b"max-age=31536000, immutable"
     assert ask(static, b"/css/a.css").field(b"cache-control") == b"max-age=3600"
+
+
+def test_visits_wait_for_the_first_look_at_the_manifests(site, monkeypatch):
+    """Which takes 200 ms for 100,000 files, and nobody else has to wait for it."""
+    put(site / "app.0123456789ab.js", b"x")
+    put(site / "staticfiles.json", b'{"paths": {"app.js": "app.0123456789ab.js"}, "version": "1.1"}')
+    loads, loop = [], HeldLoop()
+    monkeypatch.setattr("proxy.handlers.builds.load", lambda *args: loads.append(args) or load(*args))
+    static = make_static(site, manifest=[str(site / "staticfiles.json")])
+    answers = [ask(static, b"/app.0123456789ab.js", loop=loop) for _ in range(3)]
+    assert (loads, [answer.over for answer in answers]) == ([], [False] * 3)
+    loop.let_go()
+    assert [answer.field(b"cache-control") for answer in answers] == [b"max-age=31536000, immutable"] * 3
+    assert len(loads) == 1
 
 
 # In place of what is not there.
