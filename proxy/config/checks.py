@@ -18,7 +18,7 @@ from proxy.config.schema import HANDLERS
 from proxy.config.static_checks import check_static
 from proxy.config.wording import choices, nearest, quoted
 
-OPTIONS = ("strip_prefix", "buffer_request", "buffer_response", "send_files")  # of reverse_proxy
+OPTIONS = ("strip_prefix", "buffer_request", "buffer_response", "urgent", "send_files")  # of reverse_proxy
 
 
 def check(data: Values, folder: Path) -> Iterator[Finding]:

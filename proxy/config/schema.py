@@ -212,6 +212,10 @@ class RouteConfig(Model):
     buffer_response: Bool = Field(
         True, description="Whether a response is taken off the endpoint faster than the client reads it."
     )
+    urgent: Bool = Field(
+        False, description="Whether its requests stand before all others in the pool's queue, which has room "
+        "for some of them even when it is full: health pages, the administration."
+    )
     send_files: Annotated[SendFiles, Section()] = Field(
         default_factory=dict,
         description="Folders of files that the application has sent, by X-Accel-Redirect (a URI with this "

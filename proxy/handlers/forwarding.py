@@ -101,7 +101,7 @@ class Forwarding(Retrying):
             if not self._wait_until:
                 self._waits_since = monotonic()
                 self._wait_until = self._waits_since + queue.timeout
-            if self._pool.line_up(self, exchange, self._wait_until):
+            if self._pool.line_up(self, exchange, self._wait_until, urgent=self._handler.urgent):
                 return
         if self._tried and not self._pool.full:
             self._pool.complain(exchange.endpoint, "was the last that could be tried")

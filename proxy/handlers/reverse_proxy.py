@@ -27,17 +27,19 @@ class ReverseProxy:
         strip_prefix: what is taken off the path, without its final slash; b"" for nothing.
         collect: read the whole request body before an endpoint is picked.
         keep_up: take the answer off the endpoint at its own speed, whatever the client's.
+        urgent: its exchanges stand before others in the pool's queue.
         send_files: of the files that the application names in place of a body; None: there are none.
     """
 
-    __slots__ = ("_advised", "collect", "keep_up", "pool", "send_files", "strip_prefix")
+    __slots__ = ("_advised", "collect", "keep_up", "pool", "send_files", "strip_prefix", "urgent")
 
     def __init__(self, pool: Pool, *, strip_prefix: bytes = b"", collect: bool = True,
-                 keep_up: bool = True, send_files: SendFiles | None = None) -> None:
+                 keep_up: bool = True, urgent: bool = False, send_files: SendFiles | None = None) -> None:
         self.pool = pool
         self.strip_prefix = strip_prefix
         self.collect = collect
         self.keep_up = keep_up
+        self.urgent = urgent
         self.send_files = send_files
         self._advised = False
 

@@ -106,5 +106,5 @@ def _handler(route: RouteConfig, prefix: bytes, pools: Pools, carry: Carry) -> H
         return Respond(route.respond)
     return ReverseProxy(
         pools[route.reverse_proxy or ""], strip_prefix=prefix.rstrip(b"/") if route.strip_prefix else b"",
-        collect=route.buffer_request, keep_up=route.buffer_response,
+        collect=route.buffer_request, keep_up=route.buffer_response, urgent=route.urgent,
         send_files=SendFiles(route.send_files) if route.send_files else None)

@@ -172,10 +172,10 @@ class Pool:
         queue = cast(Queue, self.queue)
         return self.flights.shares_queue() and queue.has_room() and self.flights.somebody_waits(queue)
 
-    def line_up(self, waiter: Waiter, exchange: Exchange, until: float) -> bool:
+    def line_up(self, waiter: Waiter, exchange: Exchange, until: float, *, urgent: bool = False) -> bool:
         """Have an exchange wait in the queue for an endpoint; False where it cannot."""
         home = None if self.sticky is None else self.sticky.home(exchange)
-        if self.queue is None or not self.queue.put(waiter, until, home):
+        if self.queue is None or not self.queue.put(waiter, until, home, urgent=urgent):
             return False
         self.flights.waits(self.queue, self._look_for_places)
         return True

@@ -1,7 +1,8 @@
-"""Those who wait for an endpoint, first come, first served.
+"""Those who wait for an endpoint, first come, first served; those of an urgent route before all others.
 
 The rule of this room: an endpoint is chosen when a place is free, not before (late binding), and
-who cannot be served in time is told so early: a full queue answers at once. Some wait for one endpoint
+who cannot be served in time is told so early: a full queue answers at once, but that it keeps some room
+for what is urgent. Some wait for one endpoint
 alone, to which they are stuck; they are passed over while others take places elsewhere.
 """
 
@@ -13,6 +14,10 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from proxy.upstream.endpoint import Endpoint
+
+RESERVED = 4  # a queue of so many has one more place for what is urgent
+
+Line = tuple[bool, "Endpoint | None"]  # not urgent, and the one endpoint that will do; None: any
 
 
 class Waiter(Protocol):
@@ -39,8 +44,7 @@ class Queue:
         self._size = size
         self.timeout = timeout
         self._count = 0
-        # By the endpoint that they wait for; None: for any. No line is empty.
-        self._lines: dict[Endpoint | None, OrderedDict[Waiter, float]] = {}
+        self._lines: dict[Line, OrderedDict[Waiter, float]] = {}  # none is empty
 
     def __len__(self) -> int:
         return self._count
@@ -53,54 +57,59 @@ class Queue:
 
     def oldest(self) -> float:
         """Until when the first waits of those who take any endpoint; 0.0: none do."""
-        line = self._lines.get(None)
-        return next(iter(line.values())) if line else 0.0
+        lines = [line for late in (False, True) if (line := self._lines.get((late, None)))]
+        return min(map(_first_until, lines), default=0.0)
 
-    def has_room(self) -> bool:
-        return self._count < self._size
+    def has_room(self, *, urgent: bool = False) -> bool:
+        return self._count < self._size + (-(-self._size // RESERVED) if urgent else 0)
 
-    def put(self, waiter: Waiter, until: float, home: Endpoint | None = None) -> bool:
+    def put(self, waiter: Waiter, until: float, home: Endpoint | None = None, *,
+            urgent: bool = False) -> bool:
         """Let `waiter` wait until then (monotonic seconds); False when there is no room.
 
         Args:
             home: the one endpoint that will do.
+            urgent: it stands before those who are not.
         """
-        if not self.has_room():
+        if not self.has_room(urgent=urgent):
             return False
-        self._lines.setdefault(home, OrderedDict())[waiter] = until
+        self._lines.setdefault((not urgent, home), OrderedDict())[waiter] = until
         self._count += 1
         return True
 
     def remove(self, waiter: Waiter) -> None:
-        for home, line in self._lines.items():
+        for key, line in self._lines.items():
             if waiter in line:
-                self._drop(home, waiter)
+                self._drop(key, waiter)
                 return
 
     def take(self, may_go: Callable[[Endpoint | None], bool] | None = None) -> Waiter | None:
-        """The one who has waited longest of those who may go, by what they wait for; None: none may."""
-        lines = [item for item in self._lines.items() if may_go is None or may_go(item[0])]
-        if not lines:
+        """The one whose turn it is of those who may go, by what they wait for; None: none may."""
+        keys = [key for key in self._lines if may_go is None or may_go(key[1])]
+        if not keys:
             return None
-        home, line = min(lines, key=_until_of_the_first)
-        waiter = next(iter(line))
-        self._drop(home, waiter)
+        key = min(keys, key=self._turn_of)
+        waiter = next(iter(self._lines[key]))
+        self._drop(key, waiter)
         return waiter
+
+    def _turn_of(self, key: Line) -> tuple[bool, float]:
+        return key[0], _first_until(self._lines[key])
 
     def expire(self, now: float) -> None:
         """Tell those whose time is over; a few that came back to the queue stand behind later ones."""
-        overdue = [(home, waiter) for home, line in self._lines.items()
+        overdue = [(key, waiter) for key, line in self._lines.items()
                    for waiter, until in line.items() if until <= now]
-        for home, waiter in overdue:
-            self._drop(home, waiter)
+        for key, waiter in overdue:
+            self._drop(key, waiter)
         for _, waiter in overdue:
             waiter.overdue()
 
-    def _drop(self, home: Endpoint | None, waiter: Waiter) -> None:
-        line = self._lines[home]
+    def _drop(self, key: Line, waiter: Waiter) -> None:
+        line = self._lines[key]
         del line[waiter]
         if not line:
-            del self._lines[home]
+            del self._lines[key]
         self._count -= 1
 
 
@@ -112,5 +121,5 @@ def successor(old: Queue | None, new: Queue | None) -> Queue | None:
     return old
 
 
-def _until_of_the_first(item: tuple[Endpoint | None, OrderedDict[Waiter, float]]) -> float:
-    return next(iter(item[1].values()))
+def _first_until(line: OrderedDict[Waiter, float]) -> float:
+    return next(iter(line.values()))

@@ -114,6 +114,19 @@ async def test_who_waits_too_long_is_told_so(setting):
     assert first.finished
 
 
+async def test_an_urgent_route_is_served_before_others(setting):
+    s = setting(count=1, most=1, rules=rules(size=1))
+    first, second = await s.handle(), await s.handle()
+    s.handler.urgent = True
+    health = await s.handle()
+    s.handler.urgent = False
+    s.remote.serve(HELLO)
+    assert (health.attempts, second.attempts) == (1, 0)
+    s.remote.serve(HELLO)
+    s.remote.serve(HELLO)
+    assert (first.status, second.status, health.status) == (200, 200, 200)
+
+
 async def test_a_client_that_leaves_waits_no_longer(setting):
     s = setting(count=1, most=1, rules=rules())
     first = await s.handle()

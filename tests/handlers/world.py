@@ -212,7 +212,7 @@ class World:
     def waiting(self):
         """(forwarding, the endpoint that it waits for or None) of those in the queue."""
         lines = {} if self.pool.queue is None else self.pool.queue._lines
-        return [(waiter, home) for home, line in lines.items() for waiter in line]
+        return [(waiter, home) for (_, home), line in lines.items() for waiter in line]
 
     def beside_a_place(self):
         """Exchanges in the queue that could be served, as far as the pool knows."""

@@ -36,6 +36,7 @@ routes:
     strip_prefix: true
     buffer_request: false
     buffer_response: false
+    urgent: true
     send_files: {/protected/: FOLDER}
     limits: {request_body: 16}
   - reverse_proxy: web
@@ -90,6 +91,7 @@ def test_each_path_of_a_route_has_its_prefix(runtime):
 def test_options_of_a_reverse_proxy(runtime):
     api, rest = route_of(runtime, b"/api/x"), route_of(runtime, b"/")
     assert (api.body_limit, rest.body_limit) == (16, 11 << 10)
+    assert (api.handler.urgent, rest.handler.urgent) == (True, False)
     assert (api.handler.strip_prefix, api.handler.collect, api.handler.keep_up) == (b"/api", False, False)
     assert (rest.handler.strip_prefix, rest.handler.collect, rest.handler.keep_up) == (b"", True, True)
     assert api.handler.send_files is not None

@@ -27,6 +27,20 @@ def test_first_come_first_served():
     assert [waiter.told for waiter in waiters] == [[], [], []]
 
 
+def test_what_is_urgent_goes_first_and_finds_room():
+    queue = Queue(2, 5.0)
+    early, late, doctor, nurse = (Waiter() for _ in range(4))
+    assert queue.put(early, 10.0)
+    assert queue.put(late, 11.0, "one")
+    assert not queue.put(Waiter(), 12.0)
+    assert queue.put(doctor, 12.0, urgent=True)
+    assert not queue.put(nurse, 13.0, urgent=True)
+    assert queue.oldest() == 10.0
+    assert [queue.take(), queue.put(nurse, 13.0, urgent=True)] == [doctor, True]
+    queue.remove(nurse)
+    assert [queue.take() for _ in range(3)] == [early, late, None]
+
+
 def test_those_who_wait_for_one_endpoint_are_passed_over_while_it_has_no_place():
     queue = Queue(9, 5.0)
     stuck, other, later = Waiter(), Waiter(), Waiter()
