@@ -24,7 +24,8 @@ from proxy.handlers.mime import content_type, extension_of, is_known
 from proxy.handlers.names import Names, is_doubtful
 from proxy.handlers.ranges import asks_for_part
 from proxy.handlers.representation import Fields, Pieces, Representation, taken
-from proxy.handlers.static_cache import Entry, Shelf
+from proxy.handlers.slices import send_body
+from proxy.handlers.static_cache import LARGEST, Entry, Shelf
 from proxy.handlers.static_listing import Wish, listed
 from proxy.handlers.urls import encode_path, escape
 from proxy.http.exchange import Exchange, respond
@@ -230,11 +231,12 @@ class Visit:
         if self._status != 200:
             self._send_page(form)
             return
-        if form.in_memory and entry.codings and exchange.headers.get(b"range") is None:
+        goes_at_once = form.in_memory and form.size <= LARGEST
+        if goes_at_once and entry.codings and exchange.headers.get(b"range") is None:
             entry.remember(exchange.headers.accepts, form)
         head, pieces = form.choose(exchange)
         if form.in_memory:
-            exchange.respond(head, taken(form.body, pieces))
+            send_body(exchange, head, taken(form.body, pieces))
         elif not pieces or exchange.method == b"HEAD":
             exchange.respond(head)
         else:
@@ -279,12 +281,12 @@ class Visit:
         if isinstance(outcome, OSError):
             self._fail(outcome)
         else:
-            self._exchange.respond(head, outcome)
+            send_body(self._exchange, head, outcome)
 
     def _send_page(self, form: Representation) -> None:
         """A file of the site as the page of an error."""
         if form.in_memory:
-            self._exchange.respond(form.page(self._status), form.body)
+            send_body(self._exchange, form.page(self._status), form.body)
         else:
             self._exchange.refuse(self._status)
 
@@ -371,7 +373,7 @@ class Visit:
         if get(b"if-none-match") is not None and precondition(get, outcome.etag, 0) == 304:
             exchange.respond(outcome.unchanged)
         else:
-            exchange.respond(outcome.head, outcome.body)
+            send_body(exchange, outcome.head, outcome.body)
 
 
 def describer(config: StaticConfig, builds: Builds) -> Describe:
