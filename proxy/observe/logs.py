@@ -11,6 +11,8 @@ import faulthandler
 import json
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from proxy.config.log_schema import ErrorLog, Rotate
 from proxy.observe import seldom
@@ -147,13 +149,24 @@ class ErrorLogHandler(logging.Handler):
 
     def reopen(self) -> None:
         try:
-            self._out.reopen()
+            with self._alone():
+                self._out.reopen()
         except OSError as error:
             logging.getLogger(__name__).error("the error log stays the old file: %s", error)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Threads write, too: none while descriptors change hands."""
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
 
     def tell_crashes(self) -> None:
         faulthandler.enable(self._out.fd)
 
     def close(self) -> None:
-        self._out.close()
+        with self._alone():
+            self._out.close()
         super().close()

@@ -11,6 +11,7 @@ several processes do not mix.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import socket
@@ -39,7 +40,7 @@ class Outlet:
         fd: stays the same number for ever: faulthandler knows it.
 
     Raises:
-        OSError: the file cannot be opened; a named pipe cannot before somebody reads it.
+        OSError: the file cannot be opened.
     """
 
     def __init__(self, path: str, standard: int, mode: int = 0o640, turner: Turner | None = None) -> None:
@@ -55,7 +56,7 @@ class Outlet:
         if self.path == "-":
             return self._standard
         while True:
-            fd = os.open(self.path, FLAGS, self._mode)
+            fd = _opened(self.path, self._mode)
             if claimed(self.path, fd):
                 if self._turner is not None:
                     self._turner.opened(fd)
@@ -167,6 +168,16 @@ class Outlet:
         ready = select.poll()  # select() knows no descriptor above 1023
         ready.register(self.fd, select.POLLOUT)
         return os.write(self.fd, piece) if ready.poll(0) else 0
+
+
+def _opened(path: str, mode: int) -> int:
+    try:
+        return os.open(path, FLAGS, mode)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+    # A named pipe that nobody reads yet: as one who might read it we can write what it has room for.
+    return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
 
 
 def _kind(fd: int) -> int:

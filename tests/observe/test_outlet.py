@@ -149,9 +149,25 @@ def test_a_stream_that_is_closed(opened):
 
 
 def test_a_named_pipe_that_nobody_reads_yet(opened, tmp_path):
+    """Nobody is waited for; who comes finds what it had room for."""
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match=os.strerror(errno.ENXIO)):
-        opened(tmp_path / "pipe")
+    one = opened(tmp_path / "pipe")
+    written = 0
+    while not (lost := one.write(LINE))[1]:
+        written += 1
+    assert lost == (1, SLOW)
+    out = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    assert read_now(out) == LINE * written
+    assert one.write(LINE) == (0, "")
+    os.close(out)
+    assert one.write(LINE) == (0, "")
+
+
+def test_a_socket_is_no_file(opened, tmp_path):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / "socket"))
+        with pytest.raises(OSError, match=os.strerror(errno.ENXIO)):
+            opened(tmp_path / "socket")
 
 
 def test_what_comes_after_the_end_goes_nowhere(opened, tmp_path):
