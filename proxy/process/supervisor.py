@@ -72,7 +72,7 @@ def supervise(config: Config, plane_factory: PlaneFactory, file: str, estate: Es
 def say(line: str) -> None:
     """To the person who started us, whatever the error log is."""
     try:
-        print(line, file=sys.stderr, flush=True)
+        print(f"{line}\n", end="", file=sys.stderr, flush=True)  # at once: others write there, too
     except OSError:
         pass  # nobody reads our stderr; that is no reason to die
 
