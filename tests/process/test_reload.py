@@ -272,14 +272,18 @@ def test_a_lookout_that_dies_before_it_takes_over_has_no_successor(write, tmp_pa
     prepared = tmp_path / "prepared"
     prepared.write_text("")
     file = write()
-    with fake(file, env={"PREPARED": str(prepared)}) as proxy, socket.socket(socket.AF_UNIX) as caller:
+    with (fake(file, env={"PREPARED": str(prepared)}) as proxy, socket.socket(socket.AF_UNIX) as caller,
+          socket.create_server(("127.0.0.1", 0)) as endpoint):
         proxy.ready()
         worker, = children(proxy)
-        check = "health_check: {type: tcp, start: optimistic}"
-        write(name="endless", pools=f"pools: {{web: {{endpoints: ['127.0.0.1:1'], {check}}}}}")
+        address = "{}:{}".format(*endpoint.getsockname())
+        pools = f"pools: {{web: {{endpoints: ['{address}'], health_check: {{type: tcp}}}}}}"
+        write(name="endless", pools=pools)
         caller.connect(name_of(str(file)))
         caller.sendall(b'{"what": "reload"}\n')
-        wait_until(lambda: "prepares\n" in prepared.read_text() and len(children(proxy)) == 2)
+        endpoint.settimeout(PATIENCE)
+        endpoint.accept()[0].close()
+        wait_until(lambda: "prepares\n" in prepared.read_text())
         os.kill(children(proxy)[-1], signal.SIGKILL)
         wait_until(lambda: children(proxy) == [worker])
         assert proxy.stop() == 0

@@ -154,7 +154,7 @@ def test_who_asks_a_program_that_ends_is_told_so(write, place):
 
 def test_who_reads_a_file_for_ever_keeps_no_address(write, place, tmp_path):
     port, pipe = free_port(), tmp_path / "pipe"
-    more = f"admin: 127.0.0.1:{port}\ntimeouts: {{drain: 1s}}"
+    more = f"admin: 127.0.0.1:{port}"
     file = write(more=more)
     with fake(file) as first, fake_later(file, None) as start:
         first.ready()
