@@ -41,6 +41,8 @@ class Case:
 
     def takes(self, subject: Subject) -> bool:
         """Whether a subject can take part."""
+        if subject.only and self.name not in subject.only:
+            return False
         return (subject.serves_files or not self.is_static) and (subject.can_log or not self.logged)
 
 

@@ -39,11 +39,29 @@ class Setup:
 
 
 def ours(setup: Setup) -> str:
-    log = f"{{path: {setup.access_log}, format: combined}}" if setup.logged else "false"
+    return _ours(setup, f"access_log: {_log(setup, 'combined') if setup.logged else 'false'}")
+
+
+def ours_bare(setup: Setup) -> str:
+    """Without all that can be left out."""
+    return _ours(setup, "access_log: false\nrecent: false")
+
+
+def ours_full(setup: Setup) -> str:
+    """As it is operated: two workers, a JSON log, the operator's door with /metrics, the last requests."""
+    told = f"access_log: {_log(setup, 'json')}\nadmin: unix:{setup.folder}/admin.sock"
+    return _ours(setup, told, workers=2)
+
+
+def _log(setup: Setup, form: str) -> str:
+    return f"{{path: {setup.access_log}, format: {form}}}"
+
+
+def _ours(setup: Setup, told: str, workers: int = 1) -> str:
     return f"""\
 listen: 127.0.0.1:{setup.listen}
-workers: 1
-access_log: {log}
+workers: {workers}
+{told}
 pools:
   web:
     endpoints: [127.0.0.1:{setup.upstream}]

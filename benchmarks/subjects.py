@@ -22,9 +22,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Subject:
-    """One proxy; `serves_files` and `can_log` say which cases it takes part in."""
+    """One proxy; `serves_files`, `can_log` and `only` say which cases it takes part in.
+
+    Attributes:
+        only: the names of all its cases; empty: any.
+    """
 
     name: str
+    only: frozenset[str] = frozenset()
     serves_files = True
     can_log = False
 
@@ -75,6 +80,25 @@ class OursOnAsyncio(Ours):
 
     def env(self, setup: Setup) -> dict[str, str]:
         return {**super().env(setup), "PROXY_LOOP": "asyncio"}
+
+
+class OursBare(Ours):
+    """What all that an operator wants is held against."""
+
+    name = "ours-bare"
+    only = frozenset({"small", "static1k"})
+
+    def config(self, setup: Setup) -> str:
+        return configs.ours_bare(setup)
+
+
+class OursFull(OursBare):
+    """All that an operator wants."""
+
+    name = "ours-full"
+
+    def config(self, setup: Setup) -> str:
+        return configs.ours_full(setup)
 
 
 class Nginx(Subject):
@@ -138,7 +162,8 @@ class AiohttpProxy(Subject):
 
 SUBJECTS: dict[str, Subject] = {
     subject.name: subject
-    for subject in (Ours(), OursOnAsyncio(), Nginx(), HAProxy(), Caddy(), AiohttpProxy())
+    for subject in (
+        Ours(), OursOnAsyncio(), OursBare(), OursFull(), Nginx(), HAProxy(), Caddy(), AiohttpProxy())
 }
 
 

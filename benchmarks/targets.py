@@ -71,6 +71,7 @@ TARGETS = (
     Target("small", CPU, 1.6, subject="ours-asyncio"),
     Target("small-varying", CPU, 2.0),
     Target("small-log", CPU, 0.15, beside="small"),
+    Target("small", CPU, 1.15, subject="ours-full", rival="ours-bare"),
     Target("static1k", CPU, 0.7),
     Target("static1k", CPU, 0.2, rival="caddy"),
     Target("static1k-304", CPU, 0.7),

@@ -31,6 +31,14 @@ def test_ours_logs_to_a_file_when_asked(tmp_path):
     assert told["access_log"] == {"path": str(tmp_path / "access.log"), "format": "combined"}
 
 
+def test_ours_with_nothing_and_with_everything(setup):
+    bare, full = (yaml.safe_load(make(setup)) for make in (configs.ours_bare, configs.ours_full))
+    assert (bare["workers"], bare["recent"], bare["access_log"], "admin" in bare) == (1, False, False, False)
+    assert (full["workers"], "recent" in full, full["access_log"]["format"]) == (2, False, "json")
+    assert full["admin"] == f"unix:{setup.folder}/admin.sock"
+    assert (bare["pools"], bare["routes"]) == (full["pools"], full["routes"])
+
+
 @pytest.mark.parametrize("make", [configs.nginx, configs.haproxy])
 def test_the_others_set_the_same_fields(make, setup):
     told = make(setup)
