@@ -49,6 +49,7 @@ class Site:
         self.view = View(asker, events, None if board is None else History(board))
         self._runner: web.AppRunner | None = None
         self._doors: list[web.SockSite] = []
+        self._closing: list[asyncio.Task[None]] = []
         self._keeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -66,14 +67,15 @@ class Site:
     async def __aexit__(self, *_: object) -> None:
         if self._keeping is not None:
             self._keeping.cancel()
+        await asyncio.gather(*self._closing)  # which the runner must not forget before
         if self._runner is not None:
             await self._runner.cleanup()
 
     def close_doors(self) -> None:
         """Listen no more; who is connected is served on."""
-        doors, self._doors = self._doors, []
-        for door in doors:
-            spawn(asyncio.get_running_loop(), door.stop())
+        loop = asyncio.get_running_loop()
+        self._closing += [spawn(loop, door.stop()) for door in self._doors]
+        self._doors.clear()
 
     async def serve(self) -> None:
         """Until it is cancelled."""
