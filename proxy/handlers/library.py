@@ -169,8 +169,8 @@ class Library:
     def read_whole(self, source: Source) -> bytes:
         with self.open(source) as file:
             data = os.pread(file.fd, source.state[2], 0)
-        if len(data) != source.state[2]:
-            raise Changed
+            if len(data) != source.state[2] or identity(os.fstat(file.fd)) != source.state:
+                raise Changed
         return data
 
     def open(self, source: Source) -> OpenFile:
@@ -213,15 +213,21 @@ def read_pieces(file: OpenFile, pieces: Pieces) -> bytes:
     """The body of several parts; closes the file.
 
     Raises:
-        OSError: it cannot be read, or has become shorter.
+        OSError: it cannot be read, or was written to meanwhile.
     """
     with file:
         body = b"".join(
             piece if isinstance(piece, bytes) else os.pread(file.fd, piece[1] - piece[0], piece[0])
             for piece in pieces)
-    if len(body) != length_of(pieces):
-        raise OSError(errno.EIO, "the file was cut short meanwhile")
+        same = _written(file.status) == _written(os.fstat(file.fd))
+    if not same or len(body) != length_of(pieces):
+        raise OSError(errno.EIO, "the file was written to meanwhile")
     return body
+
+
+def _written(status: os.stat_result) -> tuple[int, int]:
+    """Not ctime, which links and renames change."""
+    return status.st_size, status.st_mtime_ns
 
 
 def length_of(pieces: Pieces) -> int:

@@ -34,5 +34,18 @@ def test_a_file_that_is_cut_short_before_its_parts_are_read_is_a_500(site, monke
     monkeypatch.setattr("proxy.handlers.library.os.pread", lambda *args: b"")
     answer = asked(site, b"0-9,500000-500099")
     assert answer.status == 500
-    assert "cut short" in caplog.text
+    assert "written to" in caplog.text
+    assert descriptors(site) == []
+
+
+def test_parts_of_two_states_of_a_file_are_a_500(site, monkeypatch):
+    def overwriting(fd, size, offset):
+        data = real(fd, size, offset)
+        (site / "large.bin").write_bytes(bytes(len(CONTENT) + 1))
+        return data
+
+    real = os.pread
+    monkeypatch.setattr("proxy.handlers.library.os.pread", overwriting)
+    answer = asked(site, b"0-9,500000-500099")
+    assert answer.status == 500
     assert descriptors(site) == []

@@ -219,6 +219,21 @@ def test_large_text_has_its_form_in_memory_and_its_octets_on_the_disk(site):
     assert ask(static, b"/large.js").body == large
 
 
+def test_what_is_written_to_while_it_is_read_is_looked_at_again(site, monkeypatch):
+    path, real, first = site / "large.js", os.pread, []
+    path.write_bytes(b"old" * LARGEST)
+
+    def overwriting(fd, size, offset):
+        data = real(fd, size, offset)
+        if not first:
+            first.append(path.write_bytes(b"new" * (LARGEST + 1)))
+        return data
+
+    monkeypatch.setattr("proxy.handlers.library.os.pread", overwriting)
+    answer = ask(make_static(site), b"/large.js", BROWSER)
+    assert brotli.decompress(bytes(answer.body)) == b"new" * (LARGEST + 1)
+
+
 def test_the_shelf_counts_every_form(site, css):
     static = make_static(site)
     ask(static, b"/css/large.css")
