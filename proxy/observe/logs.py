@@ -11,16 +11,18 @@ import faulthandler
 import json
 import logging
 import re
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from proxy.config.log_schema import ErrorLog, Rotate
 from proxy.observe import seldom
-from proxy.observe.outlet import Outlet
+from proxy.observe.outlet import SLOW, Outlet
 from proxy.observe.turner import turner_of
 
 Seldom = seldom.Seldom  # beside `logs.escape`: where all rooms look for it
 STDERR = 2
+HEARING = 1.0  # seconds that somebody may take to read what is said
 _is_child = False
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -62,6 +64,19 @@ def told(text: str) -> None:
 
 def telling(error_log: ErrorLog) -> str:
     return json.dumps(error_log.model_dump())
+
+
+def say(line: str) -> None:
+    """To the person who started us, whatever the error log is; who does not read has a second."""
+    out = Outlet("-", STDERR)
+    data = line.encode(errors="backslashreplace") + b"\n"
+    _, why = out.write(data)
+    if why == SLOW:
+        ready = select.poll()
+        ready.register(STDERR, select.POLLOUT)
+        ready.poll(HEARING * 1000)
+        out.write(data)
+    out.close()
 
 
 def reopen() -> None:

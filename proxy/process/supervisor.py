@@ -18,7 +18,6 @@ import json
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -62,19 +61,11 @@ def supervise(config: Config, plane_factory: PlaneFactory, file: str, estate: Es
     try:
         Supervisor(config, plane_factory, file, estate).run()
     except (CannotListen, CannotStart) as error:
-        say(str(error))
+        logs.say(str(error))
         if estate is not None:
             estate.tell(failed=str(error))
         return 1
     return 0
-
-
-def say(line: str) -> None:
-    """To the person who started us, whatever the error log is."""
-    try:
-        print(f"{line}\n", end="", file=sys.stderr, flush=True)  # at once: others write there, too
-    except OSError:
-        pass  # nobody reads our stderr; that is no reason to die
 
 
 def start_log(config: Config) -> None:
@@ -266,7 +257,7 @@ class Supervisor:
         admin = "".join(f", admin {url}" for url in self.door.urls)
         self.succession.serving()
         self.reloads.go_on()
-        say(f"ready: {', '.join(self.sockets.urls)} ({workers}{admin}, pid {os.getpid()})")
+        logs.say(f"ready: {', '.join(self.sockets.urls)} ({workers}{admin}, pid {os.getpid()})")
 
     # Another configuration
 

@@ -2,6 +2,7 @@ import logging
 import os
 import re
 import signal
+import threading
 
 import pytest
 
@@ -125,6 +126,36 @@ def test_a_pipe_that_nobody_reads_stops_nobody(error_log):
     assert len(read) == count - 1
     assert told.endswith(b": 10 records before this line were lost: the log could not be written")
     assert after.endswith(b": after")
+
+
+def test_what_is_said_is_a_line_in_one_piece(capfd, monkeypatch):
+    """Workers, and another program after an upgrade, write to the same place."""
+    written = []
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: written.append(bytes(data)) or write(fd, data))
+    logs.say("ready: all")
+    assert written == [b"ready: all\n"]
+    assert capfd.readouterr().err == "ready: all\n"
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_who_reads_late_hears_it_and_who_does_not_holds_nobody_up(monkeypatch, reads):
+    out, fd = os.pipe()
+    monkeypatch.setattr(logs, "STDERR", fd)
+    monkeypatch.setattr(logs, "HEARING", 30.0 if reads else 0.0)
+    outlet = Outlet("-", fd)
+    while outlet.write(b"x" * 4095 + b"\n") == (0, ""):
+        pass
+    reader = threading.Timer(0.05, os.read, (out, 65536))
+    if reads:
+        reader.start()
+    logs.say("ready: all")
+    reader.cancel()
+    read = read_now(out)
+    assert read.count(b"ready: all\n") == reads, read[-99:]
+    outlet.close()
+    for one in (out, fd):
+        os.close(one)
 
 
 def test_a_folder_that_is_missing_is_an_error(error_log, tmp_path):

@@ -4,12 +4,9 @@ import os
 import re
 import signal
 import socket
-import sys
-from types import SimpleNamespace
 
 import pytest
 
-from proxy.process.supervisor import say
 from tests.process.harness import Client, ask, fake, free_port, wait_for_end, wait_until
 
 pytestmark = pytest.mark.scenario
@@ -236,14 +233,6 @@ def test_workers_do_not_outlive_the_supervisor(write, place):
         proxy.status()
         assert sum("the supervisor is gone" in line for line in proxy.lines) == 2
     assert refuses(place)
-
-
-def test_a_line_for_people_is_written_at_once(monkeypatch):
-    """Workers, and another program after an upgrade, write to the same place."""
-    written = []
-    monkeypatch.setattr(sys, "stderr", SimpleNamespace(write=written.append, flush=lambda: None))
-    say("ready: all")
-    assert [text for text in written if text] == ["ready: all\n"]
 
 
 def test_a_start_that_fails_says_why(write, place):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 
+import psutil
 import pytest
 
 from tests.scenarios.support import HOST, PATIENCE, ROOT, ask, connect, free_port, wait_until
@@ -39,6 +40,12 @@ class Deaf:
                 os.close(fd)
 
 
+    def processes(self):
+        """All that run this configuration, whoever started them."""
+        found = psutil.process_iter(["cmdline"])
+        return [process for process in found if str(self.file) in (process.info["cmdline"] or ())]
+
+
 @pytest.fixture
 def deaf(tmp_path):
     port = free_port()
@@ -47,7 +54,8 @@ def deaf(tmp_path):
     proxy = Deaf(file)
     proxy.place = HOST, port
     yield proxy
-    proxy.process.kill()
+    for process in proxy.processes():
+        process.kill()
     proxy.process.communicate()
 
 
@@ -73,3 +81,15 @@ def test_the_proxy_goes_on_reloads_and_ends(deaf):
     wait_until(lambda: ask(deaf.place).body == b"after", "the reload")
     deaf.process.send_signal(signal.SIGTERM)
     assert deaf.process.wait(PATIENCE) == 0
+
+
+def test_another_program_takes_over(deaf):
+    deaf.fill()
+    deaf.file.write_text(configuration(deaf.place[1], "after"))
+    deaf.process.send_signal(signal.SIGUSR2)
+    assert deaf.process.wait(2 * PATIENCE) == 0
+    assert ask(deaf.place).body == b"after"
+    running = deaf.processes()
+    (first,) = [process for process in running if process.ppid() not in {one.pid for one in running}]
+    first.terminate()
+    assert psutil.wait_procs(running, PATIENCE)[1] == []
