@@ -49,4 +49,4 @@ def test_conditions_are_those_of_routes(words, met):
 
 
 def test_standard_output_is_never_put_aside():
-    assert open_log(AccessLogConfig(rotate=True))._turner is None
+    assert open_log(AccessLogConfig(rotate=True))._out._turner is None
