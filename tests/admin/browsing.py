@@ -16,6 +16,7 @@ from proxy.admin.view import View
 from proxy.config.address import Address
 from proxy.config.admin_schema import AdminConfig
 from proxy.observe.board import Board
+from proxy.observe.columns import STANDINGS
 from proxy.observe.counters import Counters
 from proxy.observe.events import EventLog, event
 
@@ -92,7 +93,9 @@ class Desk:
         for pool in pools:
             self.counters.pool(pool["name"])
             for one in pool["endpoints"]:
-                self.counters.endpoint(pool["name"], one["address"]).answered(200, 0.02)
+                tally = self.counters.endpoint(pool["name"], one["address"])
+                tally.answered(200, 0.02)
+                tally.gauge("standing", STANDINGS.index("up"))
         self.counters.show({}, [pool["name"] for pool in pools])
         self.counters.tick(0.0)
         self._loop = asyncio.new_event_loop()
