@@ -14,9 +14,9 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from proxy.http.disk import Reads
+from proxy.http.disk import Reads, is_cached
 from proxy.http.exchange import Exchange
 from proxy.http.prepared import ResponseHead
 from proxy.observe.logs import Seldom
@@ -26,20 +26,28 @@ T = TypeVar("T")
 broken = Seldom(logging.getLogger("proxy.downstream"))
 
 PIECE = 128 * 1024
+TAIL = 4096  # octets at the end that tell an append from another file of more octets
 TURN = 8  # pieces in a row, before other connections have theirs
+
+
+class State(NamedTuple):
+    """Of a file: its size, when it was written to last (ns), and the last of the octets to be sent."""
+
+    size: int
+    changed: int
+    tail: bytes | None
 
 
 class FileSender(ABC):
     """Sends octets `start` to `end` of a descriptor, which is its own from now on.
 
     Args:
-        state: size and time of the change, if they are known; else they are taken when it begins.
+        state: of the file, if it is known; else it is taken when it begins.
     """
 
     __slots__ = ("_away", "_end", "_exchange", "_fd", "_offset", "_over", "_paused", "_reads", "_state")
 
-    def __init__(self, exchange: Exchange, fd: int, start: int, end: int,
-                 state: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, exchange: Exchange, fd: int, start: int, end: int, state: State | None = None) -> None:
         self._exchange = exchange
         self._fd = fd
         self._reads = Reads(fd)
@@ -56,20 +64,31 @@ class FileSender(ABC):
         self._read(1, self._first, partial(self._start, head))
 
     def _first(self) -> bytes:
-        self._state = _state_of(self._fd)
+        status = os.fstat(self._fd)
+        tail = self._tail(min(TAIL, self._end - self._offset))
+        self._state = State(status.st_size, status.st_mtime_ns, tail)
         return os.pread(self._fd, 1, self._offset)
+
+    def _tail(self, size: int) -> bytes | None:
+        """The last octets to be sent, where no disk has to be waited for."""
+        at = self._end - size
+        return None if is_cached(self._fd, at, self._end) is False else os.pread(self._fd, size, at)
 
     def _check(self) -> None:
         """Part of the work that reads, since it asks the disk; 1 us.
 
         Raises:
             OSError: the file was written to since the beginning. Not if its ctime alone is another one: links
-                and renames change that.
+                and renames change that; and not if something was appended to it, as to a log.
         """
-        state = _state_of(self._fd)
-        if state != self._state:
-            shorter = state[0] < self._end
-            raise cut_short() if shorter else OSError(errno.ESTALE, "the file was written to meanwhile")
+        status, state = os.fstat(self._fd), self._state
+        if state is None or (status.st_mtime_ns == state.changed and status.st_size == state.size):
+            return
+        if status.st_size < self._end:
+            raise cut_short()
+        if status.st_size <= state.size or state.tail is None or self._tail(len(state.tail)) != state.tail:
+            raise OSError(errno.ESTALE, "the file was written to meanwhile")
+        self._state = State(status.st_size, status.st_mtime_ns, state.tail)
 
     def _start(self, head: ResponseHead, first: bytes) -> None:
         if not first:
@@ -149,8 +168,7 @@ class PieceSender(FileSender):
 
     __slots__ = ("_running",)
 
-    def __init__(self, exchange: Exchange, fd: int, start: int, end: int,
-                 state: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, exchange: Exchange, fd: int, start: int, end: int, state: State | None = None) -> None:
         super().__init__(exchange, fd, start, end, state)
         self._running = False
 
@@ -183,11 +201,6 @@ class PieceSender(FileSender):
             self._finish()
         else:
             self.go_on()  # where a thread has read it
-
-
-def _state_of(fd: int) -> tuple[int, int]:
-    status = os.fstat(fd)
-    return status.st_size, status.st_mtime_ns
 
 
 def cut_short() -> OSError:

@@ -433,6 +433,19 @@ async def test_a_file_that_is_overwritten(line, path, caplog, monkeypatch, witho
     assert "b'/' cannot be sent: the file was written to meanwhile" in caplog.text
 
 
+def append(path):
+    with open(path, "ab") as file:
+        file.write(b"a line of a log\n")
+
+
+async def test_a_file_that_somebody_appends_to_is_sent_as_long_as_it_was(line, path):
+    one = await line(octets=LITTLE)
+    await one.ask()
+    await one.settle()
+    append(path)
+    assert await one.body() == CONTENT
+
+
 async def test_a_file_that_is_overwritten_while_the_last_of_it_goes_out(line, path, monkeypatch):
     def send(out, fd, offset, count):
         sent = real(out, fd, offset, count)
