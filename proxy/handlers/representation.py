@@ -93,9 +93,10 @@ class Representation(Form):
 
     Attributes:
         mark: what the entity tag is made of; b"" where there is none.
+        modified: the second that Last-Modified tells; None where it is not sent.
     """
 
-    __slots__ = ("_about", "_made", "_modified", "coding", "extra", "in_memory", "mark", "size", "source")
+    __slots__ = ("_about", "_made", "coding", "extra", "in_memory", "mark", "modified", "size", "source")
 
     def __init__(self, source: Source, size: int, extra: Fields, body: bytes | None, coding: bytes = b"",
                  *, made: bytes = b"") -> None:
@@ -103,7 +104,7 @@ class Representation(Form):
         self.size = size
         self.in_memory = body is not None
         # A Last-Modified in the future is not sent (section 8.8.2.1).
-        self._modified = min(source.modified // 1_000_000_000, int(time.time())) if source.has_time else None
+        self.modified = min(source.modified // 1_000_000_000, int(time.time())) if source.has_time else None
         self._made = made
         self.mark = made or _mark(source, body)
         self.extra = extra
@@ -126,7 +127,7 @@ class Representation(Form):
             b"W/" if self._made else b"", self.mark, b"-" + self.coding if self.coding else b"")
 
     def _date(self) -> Fields:
-        modified = self._modified
+        modified = self.modified
         return () if modified is None else ((b"Last-Modified", formatdate(modified, usegmt=True).encode()),)
 
     def choose(self, exchange: Exchange) -> tuple[ResponseHead, Pieces]:
@@ -135,7 +136,7 @@ class Representation(Form):
         if not exchange.headers.conditional:
             return whole
         get = exchange.headers.get
-        verdict = conditions.precondition(get, self.etag, self._modified)
+        verdict = conditions.precondition(get, self.etag, self.modified)
         if verdict == 304:
             return self.unchanged, ()
         if verdict == 412:
@@ -143,7 +144,7 @@ class Representation(Form):
         wanted = get(b"range")
         if wanted is None or self._made or not asks_for_part(exchange.method, wanted):
             return whole
-        if not conditions.range_is_wanted(get, self.etag, self._modified, settled=self.source.settled):
+        if not conditions.range_is_wanted(get, self.etag, self.modified, settled=self.source.settled):
             return whole
         return self._parts(wanted) or whole
 

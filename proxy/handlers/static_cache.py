@@ -9,6 +9,7 @@ and a hit costs nothing for it.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection
 
 from proxy.handlers.representation import Identity, Representation, Source, identity
@@ -57,9 +58,13 @@ class Entry:
         self.home: dict[bytes, Entry] = {}
 
     def is_current(self) -> bool:
-        """Whether the files are still those that were looked at; a change within the clock's grain hides."""
+        """Whether the files are still those that were looked at; a change within the clock's grain hides.
+
+        Nor may the clock have been set back to before Last-Modified (RFC 9110 section 8.8.2.1).
+        """
         sources = (self.plain.source, *self.sidecars.values())
-        return all(source.settled for source in sources) and all(
+        dated = self.plain.modified
+        return (dated is None or dated <= time.time()) and all(source.settled for source in sources) and all(
             state_of(path) == state for path, state in self.looked)
 
     def remember(self, accepts: Accepts, form: Form) -> None:

@@ -1,8 +1,11 @@
 import json
 import os
+from types import SimpleNamespace
 
 from proxy.handlers.static_cache import LARGEST, OVERHEAD, Shelf
 from tests.handlers.sites import ask, make_static
+
+NEW_YEAR = 1767225600  # 2026-01-01
 
 
 def refuse_to_open(*args, **options):
@@ -54,6 +57,20 @@ def test_file_just_written_is_read_again_whatever_its_times_say(site, monkeypatc
     (site / "css" / "a.css").write_bytes(b"BODY {}")
     monkeypatch.setattr(os, "stat", lambda *args, **options: same)
     assert ask(static, b"/css/a.css", started=7.0).body == b"BODY {}"
+
+
+def test_last_modified_follows_a_clock_that_is_set_back(site, settled, monkeypatch):
+    static = make_static(site)
+    path = site / "css" / "a.css"
+    os.utime(path, (NEW_YEAR, NEW_YEAR))
+    before = ask(static, b"/css/a.css", started=5.0)
+    earlier = SimpleNamespace(time=lambda: NEW_YEAR - 3600.0)
+    for module in ("representation", "static_cache"):
+        monkeypatch.setattr(f"proxy.handlers.{module}.time", earlier)
+    after = ask(static, b"/css/a.css", started=7.0)
+    assert before.field(b"last-modified") == b"Thu, 01 Jan 2026 00:00:00 GMT"
+    assert after.field(b"last-modified") == b"Wed, 31 Dec 2025 23:00:00 GMT"
+    assert after.field(b"etag") == before.field(b"etag")
 
 
 def test_an_index_that_comes_before_the_one_that_was_found_is_seen(site, settled):
