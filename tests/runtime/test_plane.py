@@ -1,7 +1,6 @@
 import asyncio
 import gc
 import json
-import os
 import socket
 
 import pytest
