@@ -324,8 +324,7 @@ class H1Connection(ClientConnection):
     def expired(self) -> None:
         """A deadline has passed (RFC 9110 section 15.5.9 for 408)."""
         if self.patience <= monotonic() and self.exchange is not None:
-            self.patience = NEVER
-            self.deadline = self.last_deadline() if self.paused else self._phase_deadline()
+            self.end_patience()
             self.exchange.hurry()
             return
         if self.paused or self.phase in (LINGER, CLOSING):
@@ -340,6 +339,11 @@ class H1Connection(ClientConnection):
             self.deadline = NEVER
             if self.phase == HEAD:
                 self.end(linger=False)
+
+    def end_patience(self) -> None:
+        """Give the client all of its time again: the deadline was that of the patience."""
+        self.patience = NEVER
+        self.deadline = self.last_deadline() if self.paused else self._phase_deadline()
 
     def pause_body(self) -> None:
         """Leave the body in the socket: whoever reads it is slow, and the client not to blame."""

@@ -253,8 +253,8 @@ class H1Exchange(BodyHalf):
             if self._state == FINISHED and self._outflow.empty:
                 self._end()
                 return
-            if self._outflow.empty:
-                self._connection.patience = NEVER
+            if self._outflow.empty and self._connection.patience < NEVER:
+                self._connection.end_patience()
         self._go_on()
 
     def _go_on(self) -> None:
@@ -312,7 +312,8 @@ class H1Exchange(BodyHalf):
         return surplus
 
     def _end(self) -> None:
-        self._connection.patience = NEVER
+        if self._connection.patience < NEVER:
+            self._connection.end_patience()
         self._outflow = None
         self._connection.exchange_ended(self, self._over())
 

@@ -265,6 +265,24 @@ def test_a_client_that_was_slow_for_a_moment_costs_no_file(stage):
     assert s.connection.patience == NEVER
 
 
+@pytest.mark.parametrize("finished", [True, False])
+def test_the_last_of_an_answer_is_waited_for_as_long_as_all_else(stage, finished):
+    """Once all that was left to patience is in the transport `timeouts.send` counts again."""
+    s = paused(stage)
+    s.exchange.write(b"a" * 1500)
+    if finished:
+        s.exchange.finish()
+    for _ in range(1 + finished):  # the chunk, and the last one
+        s.transport.take(s.transport.get_write_buffer_size())
+    assert s.connection.paused
+    assert s.exchange.over is finished
+    s.wait(PATIENCE)
+    assert not s.transport.is_closing()
+    s.exchange.finish()
+    s.transport.take_all()
+    assert body_of(s) == s.first + chunked(b"a" * 1500) + b"0\r\n\r\n"
+
+
 def test_a_client_that_takes_a_little_now_and_then_is_slow(stage):
     """Patience runs from the first octet left behind; moving does not stretch it."""
     s = paused(stage)
