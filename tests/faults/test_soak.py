@@ -225,7 +225,7 @@ class Site:
 @pytest.mark.long
 def test_an_hour_of_everything(stage, capsys):
     """RSS and descriptors stay where they are, and nothing fails but what a kill explains."""
-    minutes = max(3, round(MINUTES))
+    minutes = max(4, round(MINUTES))  # in three the caches still fill: +1,377 kB/min
 
     def tell(line):
         with capsys.disabled():
