@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make run     the demo: a site under three gunicorn processes, the proxy on http://127.0.0.1:8080/"
 	@echo "make test    ruff, mypy and the whole test suite"
-	@echo "make test-long   the few tests that take minutes: gigabytes both ways"
+	@echo "make test-long   the tests that take long: gigabytes both ways, an hour of all faults (SOAK_MINUTES=10)"
 	@echo "make lint    ruff and mypy alone"
 	@echo "make fuzz    100,000 requests, answers and bodies, each also read by h11 and llhttp"
 	@echo "make bench   cost per request beside nginx, HAProxy, Caddy and aiohttp (bench-micro: single pieces)"
