@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import resource
 
-PER_CONNECTION = 3  # the client's; the endpoint's or a file's; a temporary file's, or the copy for sendfile
-RESERVED = 64       # listeners, logs, the loop's own, files being read
+PER_CONNECTION = 2  # the client's and the endpoint's
+RESERVED = 64       # listeners, logs, the loop's own, files being served
 NEARLY = 0.9        # of what was asked for: no reason to trouble anybody
 FEWEST = 8          # with fewer a proxy is of no use; let the accept fail and say so
 

@@ -18,7 +18,7 @@ def nofile(monkeypatch):
 
 @pytest.mark.parametrize(
     "soft, limit, capacity",
-    [(256, 10_000, 64), (1024, 10_000, 320), (1024, 100, 100), (64, 10_000, 8), (10, 4, 4)],
+    [(256, 10_000, 96), (1024, 10_000, 480), (1024, 100, 100), (64, 10_000, 8), (10, 4, 4)],
 )
 def test_capacity_is_what_the_descriptors_allow(nofile, soft, limit, capacity):
     nofile(soft)
@@ -32,10 +32,10 @@ def test_without_a_limit_the_configuration_alone_counts(nofile):
 
 def test_a_shortage_says_what_happens(nofile):
     nofile(1024)
-    assert shortage(320) is None
+    assert shortage(480) is None
     text = shortage(10_000)
-    assert "needs 30064 open files, the system allows 1024" in text
-    assert "at most 320 connections" in text
+    assert "needs 20064 open files, the system allows 1024" in text
+    assert "at most 480 connections" in text
 
 
 def test_the_soft_limit_is_raised_to_the_hard_one():
@@ -56,4 +56,4 @@ def test_a_limit_that_cannot_be_raised_stays(nofile, monkeypatch):
     nofile(256, resource.RLIM_INFINITY)
     monkeypatch.setattr(descriptors.resource, "setrlimit", refuse)
     descriptors.raise_limit()
-    assert connection_capacity(1000) == 64
+    assert connection_capacity(1000) == 96

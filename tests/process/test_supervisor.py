@@ -263,6 +263,6 @@ def test_an_error_log_that_cannot_be_opened_is_a_failed_start(write, place):
 
 def test_too_few_open_files_are_told(write, place, tmp_path):
     with fake(write(limits="{connections: 1000000}")) as proxy:
-        proxy.line(r"limits\.connections is 1000000 and needs 3000064 open files, .* at most \d+ connections")
+        proxy.line(r"limits\.connections is 1000000 and needs 2000064 open files, .* at most \d+ connections")
         proxy.ready()
         assert proxy.stop() == 0
