@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 
-PER_CONNECTION = 2  # the client's and the endpoint's
+PER_CONNECTION = 2  # the client's, and the endpoint's or a file's
 RESERVED = 64       # listeners, logs, the loop's own, files being served
 NEARLY = 0.9        # of what was asked for: no reason to trouble anybody
 FEWEST = 8          # with fewer a proxy is of no use; let the accept fail and say so
@@ -19,6 +19,12 @@ def raise_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     except (OSError, ValueError):
         pass  # an unlimited hard limit, which the kernel's own may still be below
+
+
+def is_scarce(fd: int) -> bool:
+    """Whether nearly all descriptors are taken, as this one's number tells: the system gives the lowest."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft != resource.RLIM_INFINITY and fd >= soft - RESERVED
 
 
 def connection_capacity(limit_connections: int) -> int:

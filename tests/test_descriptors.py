@@ -25,6 +25,13 @@ def test_capacity_is_what_the_descriptors_allow(nofile, soft, limit, capacity):
     assert connection_capacity(limit) == capacity
 
 
+@pytest.mark.parametrize("fd, soft, scarce", [
+    (959, 1024, False), (960, 1024, True), (3, 60, True), (10**9, resource.RLIM_INFINITY, False)])
+def test_the_last_ones_are_scarce(nofile, fd, soft, scarce):
+    nofile(soft)
+    assert descriptors.is_scarce(fd) is scarce
+
+
 def test_without_a_limit_the_configuration_alone_counts(nofile):
     nofile(resource.RLIM_INFINITY)
     assert connection_capacity(123_456) == 123_456

@@ -17,6 +17,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from proxy.descriptors import is_scarce
 from proxy.downstream.pieces import FileSender, PieceSender, cut_short
 from proxy.http.prepared import ResponseHead
 
@@ -52,9 +53,13 @@ def _copy_of_socket(transport: asyncio.Transport) -> int:
     if own is None or transport.get_extra_info("ssl_object") is not None:
         return -1
     try:
-        return os.dup(own.fileno())
+        copy = os.dup(own.fileno())
     except OSError:  # too many are open, or it was just closed
         return -1
+    if is_scarce(copy):  # a connection has its share, which is two: this would be a third
+        os.close(copy)
+        return -1
+    return copy
 
 
 class SocketSender(FileSender):

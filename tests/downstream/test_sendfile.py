@@ -503,6 +503,15 @@ async def test_no_descriptor_to_be_had(line, monkeypatch):
     assert await one.body() == CONTENT
 
 
+async def test_the_last_descriptors_are_for_others(line, monkeypatch):
+    monkeypatch.setattr(sendfile, "is_scarce", lambda fd: True)
+    monkeypatch.setattr(sendfile.os, "sendfile", failing(errno.EIO))
+    one = await line()
+    await one.ask()
+    assert await one.body() == CONTENT
+    assert one.open_files == 0
+
+
 @pytest.mark.parametrize("facts", [{}, {"socket": object(), "ssl_object": object()}])
 def test_transports_without_a_plain_socket(facts):
     transport = FakeTransport()
