@@ -59,7 +59,7 @@ def cost(options, targets, block):
     """The best round, less the loop around it."""
     config = AccessLog(path="/dev/null", **options)
     log = open_log(config)
-    log._careful = False  # what is measured is a file
+    log._out._is_file = True  # as it mostly is
     scope = {"ended": select(config, log).ended, "make": lambda: exchanges(targets, block).__next__}
     timed, empty = (
         min(timeit.repeat(what, "next_exchange = make()", globals=scope, number=CALLS, repeat=ROUNDS))
