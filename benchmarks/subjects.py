@@ -101,6 +101,22 @@ class OursFull(OursBare):
         return configs.ours_full(setup)
 
 
+class FixedAnswers(Subject):
+    """What no server in Python can go below."""
+
+    name = "fixed-answers"
+    only = frozenset({"static1k", "static1k-304"})
+
+    def command(self, setup: Setup, config: Path) -> list[str]:
+        return [sys.executable, "-m", "benchmarks.fixed_answers", str(setup.listen)]
+
+    def env(self, setup: Setup) -> dict[str, str]:
+        return {"PYTHONPATH": str(ROOT)}
+
+    def version_command(self) -> list[str]:
+        return [sys.executable, "-c", "import uvloop; print(uvloop.__version__)"]
+
+
 class Nginx(Subject):
     name = "nginx"
     can_log = True
@@ -163,7 +179,8 @@ class AiohttpProxy(Subject):
 SUBJECTS: dict[str, Subject] = {
     subject.name: subject
     for subject in (
-        Ours(), OursOnAsyncio(), OursBare(), OursFull(), Nginx(), HAProxy(), Caddy(), AiohttpProxy())
+        Ours(), OursOnAsyncio(), OursBare(), OursFull(), FixedAnswers(), Nginx(), HAProxy(), Caddy(),
+        AiohttpProxy())
 }
 
 
