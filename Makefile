@@ -18,7 +18,8 @@ run: $(VENV)/.demo
 	@$(BIN)/python -m proxy.demo
 
 # What is measured wants a machine for itself; Playwright keeps a loop running in its thread. All else goes two by two.
-ALONE := tests/faults tests/exams/test_clients.py
+BESIDE := $(addprefix tests/faults/test_,hostile_messages.py restarts.py static_files.py stuck_workers.py upgrades.py)
+ALONE := $(filter-out $(BESIDE),$(wildcard tests/faults/test_*.py)) tests/exams/test_clients.py
 BROWSER := tests/admin/test_dashboard_browser.py
 
 test: lint
