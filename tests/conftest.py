@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 MISSING = pytest.StashKey[set[str]]()
+FIGURES = pytest.StashKey[list[str]]()  # that tests have measured
 
 # No deadline: a busy machine is no bug. Derandomized: a change fails for what it changed, and
 # `make fuzz` looks for the rest.
@@ -40,8 +41,10 @@ def pytest_collection_modifyitems(config, items):
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node, error):
     """One of the processes of -n is done; one that has crashed has told nothing."""
+    output = getattr(node, "workeroutput", {})
+    node.config.stash.setdefault(FIGURES, []).extend(output.get("figures", ()))
     missing = node.config.stash.setdefault(MISSING, set())
-    missing.update(getattr(node, "workeroutput", {}).get("missing", ()))
+    missing.update(output.get("missing", ()))
     require(missing)
 
 
@@ -69,6 +72,9 @@ def search_path():
 
 
 def pytest_terminal_summary(terminalreporter, config):
+    if figures := config.stash.get(FIGURES, []):
+        terminalreporter.section("faults: figures")
+        terminalreporter.write("".join(f"{line}\n" for line in figures))
     if missing := config.stash.get(MISSING, set()):
         names = ", ".join(sorted(missing))
         terminalreporter.write_line(f"left out: the tests that need {names}, not installed here", yellow=True)

@@ -1,5 +1,6 @@
 import pytest
 
+from tests.conftest import FIGURES
 from tests.faults.figures import REPORT
 from tests.faults.stage import FaultStage
 
@@ -14,13 +15,12 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in left_out]
 
 
-def pytest_terminal_summary(terminalreporter):
-    """The figures, whether or not a goal was missed."""
-    if REPORT:
-        terminalreporter.section("faults: figures")
-        for line in REPORT:
-            terminalreporter.write_line(line)
-        REPORT.clear()
+def pytest_sessionfinish(session):
+    """The figures are shown, whether or not a goal was missed; with -n another process does it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["figures"] = REPORT
+    else:
+        session.config.stash.setdefault(FIGURES, []).extend(REPORT)
 
 
 @pytest.fixture
