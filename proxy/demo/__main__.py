@@ -1,6 +1,8 @@
 """Start the demo: three gunicorn processes with the bookshop, and the proxy in front of them.
 
-The rule of this room: everything that was started is stopped again, whichever part dies first.
+The rule of this room: everything that was started is stopped again, whatever ends the demo. That is the
+proxy's death, and that of a gunicorn while all begins; later the site goes on without it, which is what a
+proxy is for, and it is started again.
 Each part gets a process group of its own, so that Ctrl-C reaches this process alone and the
 proxy can finish what runs before the application goes away.
 """
@@ -33,6 +35,8 @@ SHOP_PORTS = {
 }
 START_LIMIT = 30.0  # seconds for gunicorn to answer; a cold disk is slow
 POLL = 0.1
+PROXY = "the proxy"
+ABSENCE = 5.0  # seconds until a gunicorn that died is started again: time to see that nobody misses it
 
 
 class Stopped(Exception):
@@ -45,18 +49,19 @@ class Demo:
     def __init__(self, config: Path) -> None:
         self.config = config
         self.parts: list[Part] = []
+        self._absent: dict[Part, float] = {}  # and when they are started again
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # may be filled by a signal handler
 
     def run(self) -> int:
-        """Run until a part dies or the user stops it; the exit status."""
+        """Run until the proxy dies or the user stops it; the exit status."""
         for wanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):
             signal.signal(wanted, lambda number, _frame: self._signals.put(number))
         try:
             self._start_shop()
             print(f"demo: the site answers; starting the proxy: http://{HOST}:{PROXY_PORT}/", flush=True)
-            self._start("the proxy", [sys.executable, "-m", "proxy", "-c", str(self.config)])
+            self._start(PROXY, [sys.executable, "-m", "proxy", "-c", str(self.config)])
             while True:
-                self._listen(None)
+                self._listen(self._start_again())
         except Stopped:
             return 0
         except PartDied as death:
@@ -78,6 +83,32 @@ class Demo:
     def _start(self, title: str, command: list[str], **environ: str) -> None:
         self.parts.append(Part(title, command, environ))
 
+    def _start_again(self) -> float | None:
+        """Those whose time has come; returns the seconds until the next one's."""
+        for part, due in list(self._absent.items()):
+            if due <= time.monotonic():
+                del self._absent[part]
+                part.start()
+                print(f"demo: {part.title} is started again", file=sys.stderr)
+        return max(0.0, min(self._absent.values()) - time.monotonic()) if self._absent else None
+
+    def _bury(self) -> None:
+        """Who has ended; raises PartDied if the demo ends with it."""
+        for part in self.parts:
+            death = None if part in self._absent else part.death
+            if death is None:
+                continue
+            if part is self.parts[-1] or not self._is_whole:
+                raise death
+            part.kill_group()  # its workers, which hold the port
+            self._absent[part] = time.monotonic() + ABSENCE
+            print(f"demo: {death}; the site goes on without, and in {ABSENCE:.0f} s it is started again",
+                  file=sys.stderr)
+
+    @property
+    def _is_whole(self) -> bool:
+        return self.parts[-1].title == PROXY
+
     def _listen(self, seconds: float | None) -> None:
         """Wait for a signal, at most so long, and act on it."""
         try:
@@ -87,9 +118,8 @@ class Demo:
         if number in (signal.SIGINT, signal.SIGTERM):
             raise Stopped
         if number == signal.SIGCHLD:
-            for part in self.parts:
-                part.check()
-        elif self.parts[-1].title == "the proxy":  # HUP and USR1 are its business
+            self._bury()
+        elif self._is_whole:  # HUP and USR1 are its business
             self.parts[-1].send(number)
 
     def _stop(self) -> None:

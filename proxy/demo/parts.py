@@ -24,13 +24,19 @@ class Part:
 
     def __init__(self, title: str, command: list[str], environ: Mapping[str, str]) -> None:
         self.title = title
-        self._process = subprocess.Popen(command, env={**os.environ, **environ}, start_new_session=True)
+        self._command = command
+        self._environ = {**os.environ, **environ}
+        self.start()
 
-    def check(self) -> None:
-        """Raise PartDied if it has ended."""
+    def start(self) -> None:
+        """Also once more, after it has ended."""
+        self._process = subprocess.Popen(self._command, env=self._environ, start_new_session=True)
+
+    @property
+    def death(self) -> PartDied | None:
+        """How it has ended; None while it runs."""
         status = self._process.poll()
-        if status is not None:
-            raise PartDied(f"{self.title} has ended with status {status}", status)
+        return None if status is None else PartDied(f"{self.title} has ended with status {status}", status)
 
     def send(self, number: int) -> None:
         self._process.send_signal(number)  # does nothing once the process was waited for

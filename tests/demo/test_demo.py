@@ -62,13 +62,13 @@ def wait_until(is_true):
 class Demo:
     """The running demo; `lines` is what it said."""
 
-    def __init__(self, ports):
+    def __init__(self, ports, *options):
         self.url = f"http://127.0.0.1:{ports[0]}"
         self.ports = ports
         self.lines = []
         self._said = queue.SimpleQueue()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "proxy.demo"],
+            [sys.executable, "-m", "proxy.demo", *options],
             cwd=ROOT,
             env={**os.environ, **dict(zip(VARIABLES, map(str, ports), strict=True))},
             stdout=subprocess.DEVNULL,
@@ -238,13 +238,29 @@ def test_a_signal_ends_all_of_it(own, number):
     assert "Traceback" not in "".join(own.lines)
 
 
-def test_when_one_part_dies_the_rest_is_stopped(own):
-    running = own.descendants()
-    part = next(process for process in running if "gunicorn" in process.cmdline())
+def test_when_a_gunicorn_dies_the_site_goes_on_and_it_comes_back(own):
+    part = next(process for process in own.descendants() if "gunicorn" in process.cmdline())
     part.kill()
+    own.wait_for("demo: gunicorn (Ada) has ended with status -9; the site goes on without")
+    assert {requests.get(own.url + "/books", timeout=PATIENCE).status_code for _ in range(50)} == {200}
+    own.wait_for("demo: gunicorn (Ada) is started again")
+    wait_until(lambda: requests.get(own.url + "/whoami.json", timeout=PATIENCE).json()["instance"] == "Ada")
+
+
+def test_when_the_proxy_dies_the_rest_is_stopped(own):
+    running = own.descendants()
+    next(process for process in running if process.cmdline()[2:4] == ["proxy", "-c"]).kill()
     assert own.wait_for_end() == 1
-    assert "has ended" in "".join(own.lines)
+    assert "the proxy has ended" in "".join(own.lines)
     wait_until(lambda: not any(map(is_alive, running)))
+
+
+def test_when_a_part_cannot_start_the_rest_is_stopped(tmp_path):
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("listen: nowhere\n")
+    demo = Demo(free_ports(5), "-c", str(broken))
+    assert demo.wait_for_end() == 2
+    assert "the proxy has ended with status 2" in "".join(demo.lines)
 
 
 def test_taken_ports_are_named():
