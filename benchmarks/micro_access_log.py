@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 from benchmarks.browsers import browser_fields, request_head
 from proxy.config.log_schema import AccessLog
+from proxy.observe.past import entry_of
 from proxy.runtime.build_log import open_log, select
 from proxy.wire.headers import HeaderBlock, split_fields
 from proxy.wire.target import parse_target
@@ -50,7 +51,8 @@ def exchanges(targets, block):
         client="192.0.2.7", method=b"GET", host=b"www.example.com",
         target=parse_target(b"GET", next(targets)), headers=block, version=11,
         status=200, sent=1024, started=100.0, request_id=b"0123456789abcdef",
-        route="route 1", pool="web", endpoint="127.0.0.1:8001", attempts=1, trail=None,
+        route="route 1", pool="web", endpoint="127.0.0.1:8001", attempts=1, trail=None, peer=None, why="",
+        body_length=0,
         timings=[100.001, 100.01]) for _ in range(CALLS)]
     return iter(made)
 
@@ -60,10 +62,11 @@ def cost(options, targets, block):
     config = AccessLog(path="/dev/null", **options)
     log = open_log(config)
     log._out._is_file = True  # as it mostly is
-    scope = {"ended": select(config, log).ended, "make": lambda: exchanges(targets, block).__next__}
+    scope = {"ended": select(config, log).ended, "entry_of": entry_of,
+             "make": lambda: exchanges(targets, block).__next__}
     timed, empty = (
         min(timeit.repeat(what, "next_exchange = make()", globals=scope, number=CALLS, repeat=ROUNDS))
-        for what in ("ended(next_exchange(), 100.02)", "next_exchange()"))
+        for what in ("ended(entry_of(next_exchange(), 100.02))", "next_exchange()"))
     log.close()
     return (timed - empty) / CALLS * 1e9
 

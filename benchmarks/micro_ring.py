@@ -8,8 +8,9 @@ from __future__ import annotations
 import timeit
 from time import monotonic, process_time
 
+from proxy.observe.past import NAMES, entry_of, light_entry
 from proxy.observe.redact import Redaction
-from proxy.observe.ring import NAMES, Ring, summary
+from proxy.observe.ring import Ring, summary
 from proxy.wire.target import parse_target
 
 ROUNDS = 9
@@ -36,13 +37,17 @@ def cost(what, number=TIMES, **scope):
 
 def rows():
     ring, exchange, now = Ring(), Exchange(), monotonic()
-    yield "an exchange ends", cost("ended(exchange, now)", ended=ring.ended, exchange=exchange, now=now)
+    ends = "ended(entry_of(exchange, now))"
+    scope = {"ended": ring.ended, "entry_of": entry_of, "exchange": exchange, "now": now}
+    yield "an exchange ends", cost(ends, **scope)
     exchange.status = 502
-    yield "... and has failed", cost("ended(exchange, now)", ended=ring.ended, exchange=exchange, now=now)
-    yield "a kept answer", cost("kept(now, x, x, x, b'', '', 200, 1)", kept=ring.kept, now=now, x=exchange)
+    yield "... and has failed", cost(ends, **scope)
+    yield "a kept answer", cost(
+        "ended(light_entry(now, x, x, x, b'', '', 200, 1))", ended=ring.ended, light_entry=light_entry,
+        now=now, x=exchange)
     ring = Ring()
     for _ in range(256):
-        ring.ended(exchange, now)
+        ring.ended(entry_of(exchange, now))
     redaction = Redaction((), ())
     yield "256 of them in a list", cost(
         "[summary(past, redaction) for past in ring.last()]", 20,

@@ -22,13 +22,15 @@ from proxy.downstream.sendfile import send_file
 from proxy.http.body import PIECE, Spool
 from proxy.http.exchange import Filter, Responder
 from proxy.http.prepared import Form, Kept, ResponseHead, error_page
+from proxy.observe.past import Entry, entry_of, light_entry
 from proxy.wire.h1 import RequestLine, chunk, last_chunk
 from proxy.wire.headers import HeaderBlock
 from proxy.wire.status import has_body
 
 if TYPE_CHECKING:
     from proxy.downstream.h1 import H1Connection
-    from proxy.downstream.switch import Runtime
+    from proxy.downstream.switch import ExchangeLog, Runtime
+    from proxy.observe.ring import Ring
 
 # Seconds that an endpoint waits for a slow client before the answer goes to a file. The kernel's buffers
 # take some megabytes meanwhile, so mostly nobody waits: a 10 MB download costs 6 ms of CPU, by file 12.
@@ -109,10 +111,8 @@ class H1Exchange(BodyHalf):
         now = monotonic()
         self._runtime.counters.ended(self, now)
         log, ring = self._runtime.log, connection.switch.ring
-        if log is not None:
-            log.ended(self, now)
-        if ring is not None:
-            ring.ended(self, now)
+        if log is not None or ring is not None:
+            keep(entry_of(self, now), log, ring)
         connection.exchange_ended(self, now)
 
     def respond_kept(self, answer: Kept, form: Form) -> None:
@@ -324,10 +324,8 @@ class H1Exchange(BodyHalf):
         now = monotonic()
         self._runtime.counters.ended(self, now)
         log, ring = self._runtime.log, self._connection.switch.ring
-        if log is not None:
-            log.ended(self, now)
-        if ring is not None:
-            ring.ended(self, now)
+        if log is not None or ring is not None:
+            keep(entry_of(self, now), log, ring)
         return now
 
     def lost(self) -> None:
@@ -374,15 +372,19 @@ def send_kept(connection: H1Connection, runtime: Runtime, kept: KeptAnswer, line
             connection.transport.write(form.whole())
         else:
             put(connection.transport, head.ready(), body)
-    if runtime.log is not None:
-        exchange = H1Exchange(connection, runtime, line, block, kept.host)
-        exchange.route = kept.route
-        exchange.status = head.status
-        exchange.sent = len(body)
-        runtime.log.ended(exchange, now)
-    if (ring := connection.switch.ring) is not None:
-        ring.kept(now, connection.peer, line, block, kept.host, kept.route, head.status, len(body))
+    log, ring = runtime.log, connection.switch.ring
+    if log is not None or ring is not None:
+        keep(light_entry(now, connection.peer, line, block, kept.host, kept.route, head.status, len(body)),
+             log, ring)
     return True
+
+
+def keep(entry: Entry, log: ExchangeLog | None, ring: Ring | None) -> None:
+    """What has ended, for who remembers it."""
+    if log is not None:
+        log.ended(entry)
+    if ring is not None:
+        ring.ended(entry)
 
 
 def _reset_on_close(transport: asyncio.Transport) -> None:

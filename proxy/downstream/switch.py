@@ -12,6 +12,7 @@ from proxy.clock import DeadlineWheel
 from proxy.downstream.kept import KeptAnswers
 from proxy.http.exchange import Exchange
 from proxy.observe.counters import Counters
+from proxy.observe.past import Entry
 from proxy.observe.ring import Ring
 from proxy.wire.h1 import LineMemo
 from proxy.wire.headers import HeaderMemo
@@ -20,8 +21,8 @@ from proxy.wire.headers import HeaderMemo
 class ExchangeLog(Protocol):
     """Where ended exchanges are written down."""
 
-    def ended(self, exchange: Exchange, now: float) -> None:
-        """`now` is monotonic time, in seconds."""
+    def ended(self, entry: Entry) -> None:
+        """An exchange is over."""
 
     def refused(self, address: str, status: int, start: bytes) -> None:
         """A request that never became an exchange; `start` is how its bytes began."""

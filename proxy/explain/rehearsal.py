@@ -29,6 +29,7 @@ from proxy.upstream.consider import consider
 if TYPE_CHECKING:
     from proxy.config.schema import Config
     from proxy.http.exchange import Exchange
+    from proxy.observe.past import Entry
     from proxy.runtime.runtime import Runtime
     from proxy.upstream.endpoint import Endpoint
     from proxy.upstream.h1 import UpstreamConnection
@@ -86,7 +87,7 @@ class Watched:
             outcome.considered = [] if pool is None else consider(pool, exchange)
         self._runtime.handle(exchange)
 
-    def ended(self, exchange: Exchange, now: float) -> None:
+    def ended(self, entry: Entry) -> None:
         self._outcome.over.set()
 
     def refused(self, address: str, status: int, start: bytes) -> None:

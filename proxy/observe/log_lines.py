@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from proxy.clock import WALL
-from proxy.http.exchange import Exchange
+from proxy.observe.past import Entry, Past, whole
 from proxy.observe.redact import Redaction
 
 SHORT = 256           # octets of a value up to which what it is written as is remembered: 1 MB at most
@@ -32,8 +32,8 @@ NONE: Marks = {}
 class Lines(Protocol):
     """One form."""
 
-    def line(self, exchange: Exchange, now: float, marks: Marks = NONE) -> bytes:
-        """The line of an exchange that ended at `now`, its end of line included."""
+    def line(self, entry: Entry, marks: Marks = NONE) -> bytes:
+        """The line of an exchange that is over, its end of line included."""
 
     def refused(self, address: str, status: int, first: bytes) -> bytes:
         """The same for what was no request; `first` is its first line, or what there is of it."""
@@ -48,26 +48,29 @@ class Combined:
         self._stamp = b""
         self._short = lru_cache(REMEMBERED)(self._url)
 
-    def line(self, exchange: Exchange, now: float, marks: Marks = NONE) -> bytes:
-        get = exchange.headers.get
-        raw = exchange.target.raw
+    def line(self, entry: Entry, marks: Marks = NONE) -> bytes:
+        (now, _, method, target, _, headers, client, _, version, _, _, _, _, _, status, sent,
+         _, _, _, _) = whole(entry)
+        raw = target.raw
+        get = headers.get
         referer = get(b"referer")
+        second = int(now + WALL.ahead)
         return b'%b - - %b "%b %b HTTP/%b" %d %d "%b" "%b"\n' % (
-            exchange.client.encode(), self._time(), exchange.method[:40],
+            client.encode(), self._stamp if second == self._second else self._time(second), method[:40],
             self._short(raw) if len(raw) <= SHORT else self._url(raw),
-            b"1.1" if exchange.version == 11 else b"1.0", exchange.status, exchange.sent,
+            b"1.1" if version == 11 else b"1.0", status, sent,
             self._url(referer) if referer else b"-", escape(get(b"user-agent") or b"-"))
 
     def refused(self, address: str, status: int, first: bytes) -> bytes:
         return b'%b - - %b "%b" %d 0 "-" "-"\n' % (
-            address.encode(), self._time(), escape(self._redaction.line(first)), status)
+            address.encode(), self._time(WALL.second), escape(self._redaction.line(first)), status)
 
     def _url(self, raw: bytes) -> bytes:
         return escape(self._redaction.target(raw))
 
-    def _time(self) -> bytes:
-        if self._second != WALL.second:
-            self._second = WALL.second
+    def _time(self, second: int) -> bytes:
+        if second != self._second:
+            self._second = second
             self._stamp = time.strftime("[%d/%b/%Y:%H:%M:%S %z]", time.localtime(self._second)).encode()
         return self._stamp
 
@@ -89,33 +92,28 @@ class Json:
         self._stamp = b""
         self._short = lru_cache(REMEMBERED)(self._url)
 
-    def line(self, exchange: Exchange, now: float, marks: Marks = NONE) -> bytes:
-        started = exchange.started
-        get = exchange.headers.get
-        raw = exchange.target.raw
+    def line(self, entry: Entry, marks: Marks = NONE) -> bytes:
+        (now, started, method, target, host, headers, client, _, version, _, request_id, route, pool,
+         endpoint, status, sent, attempts, trail, timings, _) = whole(entry)
+        raw = target.raw
+        get = headers.get
         referer = get(b"referer")
-        wall = time.time() - (now - started)
+        wall = started + WALL.ahead
         second = int(wall)
-        return _LINE % (
-            self._stamp if second == self._second else self._time(second), (wall - second) * 1000,
-            exchange.client.encode(), _asked(exchange.method, exchange.host, exchange.version),
-            self._short(raw) if len(raw) <= SHORT else self._url(raw),
-            exchange.status, exchange.sent, exchange.headers.length or 0, exchange.request_id,
-            _taken(exchange.route, exchange.pool, exchange.endpoint), exchange.attempts,
-            self._url(referer) if referer else b'""', quoted(get(b"user-agent") or b""),
-            (now - started) * 1000, self._rest(exchange, started, marks))
-
-    def _rest(self, exchange: Exchange, started: float, marks: Marks) -> bytes:
-        """What not every line has."""
-        rest = b""
-        timings = exchange.timings
+        rest = b""  # what not every line has
         if timings:
             rest = b', "queued_ms": %.3f' % ((timings[0] - started) * 1000)
             if len(timings) > 1:
                 rest += b', "head_ms": %.3f' % ((timings[-1] - started) * 1000)
-        if marks or self._fields or exchange.trail:
-            rest += b", " + json.dumps(self._extra(exchange, marks)).encode()[1:-1]
-        return rest
+        if marks or self._fields or trail:
+            rest += b", " + json.dumps(self._extra(Past(entry), marks)).encode()[1:-1]
+        return _LINE % (
+            self._stamp if second == self._second else self._time(second), (wall - second) * 1000,
+            client.encode(), _asked(method, host, version),
+            self._short(raw) if len(raw) <= SHORT else self._url(raw),
+            status, sent, headers.length or 0, request_id, _taken(route, pool, endpoint), attempts,
+            self._url(referer) if referer else b'""', quoted(get(b"user-agent") or b""),
+            (now - started) * 1000, rest)
 
     def refused(self, address: str, status: int, first: bytes) -> bytes:
         wall = time.time()
@@ -123,21 +121,21 @@ class Json:
             self._time(int(wall)), wall % 1 * 1000, address.encode(), status,
             _quoted(self._redaction.line(first)))
 
-    def _extra(self, exchange: Exchange, marks: Marks) -> dict[str, object]:
+    def _extra(self, past: Past, marks: Marks) -> dict[str, object]:
         """What few lines have, or all where it was asked for."""
         extra: dict[str, object] = {}
-        if exchange.trail:
+        if past.trail:
             extra["failed_attempts"] = [
-                {"endpoint": endpoint, "why": why, "after_ms": milliseconds(exchange.started, then)}
-                for endpoint, why, then in exchange.trail]
+                {"endpoint": endpoint, "why": why, "after_ms": milliseconds(past.started, then)}
+                for endpoint, why, then in past.trail]
         if self._fields:
-            extra["headers"] = self._headers(exchange)
+            extra["headers"] = self._headers(past)
         extra.update(marks)
         return extra
 
-    def _headers(self, exchange: Exchange) -> dict[str, str]:
+    def _headers(self, past: Past) -> dict[str, str]:
         """Those that the request has."""
-        get, show = exchange.headers.get, self._redaction.field
+        get, show = past.headers.get, self._redaction.field
         found = ((text, name, get(name)) for text, name in self._fields)
         return {text: show(name, value)[:LONGEST].decode("latin-1")
                 for text, name, value in found if value is not None}
@@ -177,14 +175,14 @@ def _quoted(value: bytes) -> bytes:
 _quoted_short = lru_cache(REMEMBERED)(_quoted)
 
 
-def timings_of(exchange: Exchange) -> dict[str, float]:
+def timings_of(past: Past) -> dict[str, float]:
     """Milliseconds from the request's head until it was sent, and until the response's head came."""
-    timings = exchange.timings
+    timings = past.timings
     if not timings:
         return {}
-    told = {"queued_ms": milliseconds(exchange.started, timings[0])}
+    told = {"queued_ms": milliseconds(past.started, timings[0])}
     if len(timings) > 1:
-        told["head_ms"] = milliseconds(exchange.started, timings[-1])
+        told["head_ms"] = milliseconds(past.started, timings[-1])
     return told
 
 

@@ -1,80 +1,20 @@
 """The last exchanges, and those that failed or were slow, kept for whoever asks why.
 
-The rule of this room: an exchange pays for one tuple of references (benchmarks/micro_ring.py), nothing is
-formatted before somebody asks, no body is ever in it, and what is told has no secrets. It keeps no
-connection and no runtime alive: a reload or a client that leaves frees what it always did.
+The rule of this room: no body is ever in it, and what is told has no secrets.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from proxy.config.effective import SECRET
+from proxy.observe.past import LIGHT, Entry, Past
 from proxy.observe.redact import HIDDEN, Redaction
 
-if TYPE_CHECKING:
-    from proxy.http.exchange import Exchange
-    from proxy.http.peer import Peer
-    from proxy.wire.h1 import RequestLine
-    from proxy.wire.headers import HeaderBlock
-    from proxy.wire.target import Target
-
-# What is kept of an exchange, by its own names; the first is when it was over.
-NAMES: Final = (
-    "ended", "started", "method", "target", "host", "headers", "client", "peer", "version", "body_length",
-    "request_id", "route", "pool", "endpoint", "status", "sent", "attempts", "trail", "timings", "why")
 LONGEST: Final = 2048  # octets of a value that are told
-LIGHT: Final = 8       # parts of an entry of an answer that was sent without an exchange
-
-Entry = tuple[Any, ...]
-
-
-class Past:
-    """An exchange that is over: the attributes of `Exchange` that are kept, for reading alone."""
-
-    __slots__ = NAMES
-
-    ended: float
-    started: float
-    method: bytes
-    target: Target
-    host: bytes
-    headers: HeaderBlock
-    client: str
-    peer: Peer
-    version: int
-    body_length: int | None
-    request_id: bytes
-    route: str
-    pool: str
-    endpoint: str
-    status: int
-    sent: int
-    attempts: int
-    trail: list[tuple[str, str, float]] | None
-    timings: list[float] | None
-    why: str
-
-    def __init__(self, entry: Entry) -> None:
-        whole = _whole(*entry) if len(entry) == LIGHT else entry
-        for name, value in zip(NAMES, whole, strict=True):
-            setattr(self, name, value)
-
-    @property
-    def name(self) -> str:
-        """Its request id, or one of our own where nobody has given it one."""
-        return self.request_id.decode("latin-1") or f"{os.getpid():x}-{int(self.started * 1e6):x}"
-
-
-def _whole(now: float, peer: Peer, line: RequestLine, block: HeaderBlock, host: bytes, route: str,
-           status: int, octets: int) -> Entry:
-    """What an exchange would have been."""
-    return (now, now, line.method, line.target, host, block, peer.client_of(block), peer, line.version, 0,
-            block.request_id, route, "", "", status, octets, 0, None, None, "")
 
 
 class Ring:
@@ -99,30 +39,21 @@ class Ring:
         self._slow = slow
         self._add = self._last.append
 
-    def ended(self, exchange: Exchange, now: float) -> None:
-        """An exchange is over; `now` is monotonic time, in seconds."""
-        started, status, trail = exchange.started, exchange.status, exchange.trail
-        entry = (
-            now, started, exchange.method, exchange.target, exchange.host, exchange.headers, exchange.client,
-            exchange.peer, exchange.version, exchange.body_length, exchange.request_id, exchange.route,
-            exchange.pool, exchange.endpoint, status, exchange.sent, exchange.attempts, trail,
-            exchange.timings, exchange.why)
+    def ended(self, entry: Entry) -> None:
+        """An exchange is over."""
         self._add(entry)
-        if status >= 499 or trail is not None or (
-                now - started > self._slow and self._is_slow(exchange, now)):
-            self._remarkable.append(entry)
+        if len(entry) != LIGHT:
+            now, started, status, trail = entry[0], entry[1], entry[14], entry[17]
+            if status >= 499 or trail is not None or (
+                    now - started > self._slow and self._is_slow(Past(entry))):
+                self._remarkable.append(entry)
 
-    def _is_slow(self, exchange: Exchange, now: float) -> bool:
+    def _is_slow(self, past: Past) -> bool:
         """Not a download that takes its time, nor a tunnel: to the head, where that is known."""
-        if exchange.status == 101:
+        if past.status == 101:
             return False
-        timings = exchange.timings
-        return (timings[-1] if timings and len(timings) > 1 else now) - exchange.started > self._slow
-
-    def kept(self, now: float, peer: Peer, line: RequestLine, block: HeaderBlock, host: bytes, route: str,
-             status: int, octets: int) -> None:
-        """An answer that was sent without an exchange."""
-        self._add((now, peer, line, block, host, route, status, octets))
+        timings = past.timings
+        return (timings[-1] if timings and len(timings) > 1 else past.ended) - past.started > self._slow
 
     # For who asks.
 

@@ -9,16 +9,16 @@ import logging
 from collections.abc import Callable, Sequence
 from random import random
 
-from proxy.http.exchange import Exchange
 from proxy.observe.access_log import AccessLog
-from proxy.observe.log_lines import NONE, timings_of
+from proxy.observe.log_lines import timings_of
 from proxy.observe.logs import Seldom
+from proxy.observe.past import Entry, Past
 from proxy.observe.redact import Redaction
 
 slow_log = Seldom(logging.getLogger("proxy.slow"), pause=1.0)  # an endpoint in trouble is slow for everybody
 
 SLOW = {"slow": True}
-Condition = Callable[[Exchange], bool]
+Condition = Callable[[Past], bool]
 
 
 class Selection:
@@ -38,31 +38,32 @@ class Selection:
         self._skip = tuple(skip)
         self._slow = float("inf") if slow is None else slow
         self._share = share
-        self._sampled = {"sample": share} if share < 1 else NONE
+        self._sampled = {"sample": share}
         self._redaction = redaction
         self.refused = log.refused
 
-    def ended(self, exchange: Exchange, now: float) -> None:
+    def ended(self, entry: Entry) -> None:
+        past = Past(entry)
         for met in self._skip:
-            if met(exchange):
+            if met(past):
                 return
-        if now - exchange.started >= self._slow and _is_meant_to_end(exchange):
-            self._log.marked(exchange, now, SLOW)
-            self._tell(exchange, now)
-        elif exchange.status >= 400:
-            self._log.marked(exchange, now)
-        elif self._share == 1 or random() < self._share:  # noqa: S311 - nobody gains by guessing
-            self._log.marked(exchange, now, self._sampled)
+        if past.ended - past.started >= self._slow and _is_meant_to_end(past):
+            self._log.marked(entry, SLOW)
+            self._tell(past)
+        elif past.status >= 400 or self._share == 1:
+            self._log.ended(entry)
+        elif random() < self._share:  # noqa: S311 - nobody gains by guessing
+            self._log.marked(entry, self._sampled)
 
-    def _tell(self, exchange: Exchange, now: float) -> None:
-        target = self._redaction.target(exchange.target.raw)[:200].decode("latin-1")
-        told = {**timings_of(exchange), "total_ms": (now - exchange.started) * 1000}
+    def _tell(self, past: Past) -> None:
+        target = self._redaction.target(past.target.raw)[:200].decode("latin-1")
+        told = {**timings_of(past), "total_ms": (past.ended - past.started) * 1000}
         timings = ", ".join(f"{name.removesuffix('_ms')} {value:.0f} ms" for name, value in told.items())
-        who = f"{exchange.pool} {exchange.endpoint}" if exchange.endpoint else exchange.route
-        slow_log.warn("slow: %s %s %d from %s: %s, request id %s", exchange.method[:40].decode("latin-1"),
-                      target, exchange.status, who, timings, exchange.request_id.decode("latin-1"))
+        who = f"{past.pool} {past.endpoint}" if past.endpoint else past.route
+        slow_log.warn("slow: %s %s %d from %s: %s, request id %s", past.method[:40].decode("latin-1"),
+                      target, past.status, who, timings, past.request_id.decode("latin-1"))
 
 
-def _is_meant_to_end(exchange: Exchange) -> bool:
+def _is_meant_to_end(past: Past) -> bool:
     """Tunnels and event streams last: that is no slowness."""
-    return exchange.status != 101 and b"text/event-stream" not in (exchange.headers.get(b"accept") or b"")
+    return past.status != 101 and b"text/event-stream" not in (past.headers.get(b"accept") or b"")

@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from proxy.http.addresses import AddressSet, Network
 from proxy.http.exchange import Exchange
+from proxy.observe.past import Past
 
 Values = str | Sequence[str]
 Wanted = Mapping[str, str | bool]
@@ -24,11 +25,11 @@ Test = Callable[[bytes | None], bool]
 
 
 class Asked:
-    """One reading of a request: what matchers look at."""
+    """One reading of a request, also of one that is over: what matchers look at."""
 
     __slots__ = ("exchange", "host", "method", "path")
 
-    def __init__(self, exchange: Exchange, path: bytes) -> None:
+    def __init__(self, exchange: Exchange | Past, path: bytes) -> None:
         self.exchange = exchange
         self.host = normal_host(exchange.host)
         self.method = exchange.method

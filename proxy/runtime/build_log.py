@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from proxy.config.log_schema import AccessLog as AccessLogConfig
 from proxy.config.log_schema import Unlogged
-from proxy.http.exchange import Exchange
 from proxy.observe.access_log import AccessLog
 from proxy.observe.log_lines import Combined, Json
+from proxy.observe.past import Past
 from proxy.observe.redact import Redaction
 from proxy.observe.selection import Condition, Selection
 from proxy.observe.turner import turner_of
@@ -43,9 +43,9 @@ def condition(unlogged: Unlogged) -> Condition:
     statuses = None if unlogged.status is None else frozenset(
         status for first, last in unlogged.status for status in range(first, last + 1))
 
-    def is_met(exchange: Exchange) -> bool:
-        if statuses is not None and exchange.status not in statuses:
+    def is_met(past: Past) -> bool:
+        if statuses is not None and past.status not in statuses:
             return False
-        return not matchers or holds(matchers, Asked(exchange, exchange.target.path))
+        return not matchers or holds(matchers, Asked(past, past.target.path))
 
     return is_met

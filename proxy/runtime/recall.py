@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from proxy.config.log_schema import SECRET_HEADERS, SECRET_QUERY
+from proxy.observe.past import Past
 from proxy.observe.redact import Redaction
-from proxy.observe.ring import LONGEST, Past, Ring, field_told, fields_told, phases, summary
+from proxy.observe.ring import LONGEST, Ring, field_told, fields_told, phases, summary
 from proxy.routing.matchers import in_words
 from proxy.runtime.answers import strategy_name
 from proxy.upstream.consider import choice, consider

@@ -13,7 +13,7 @@ from proxy.wire.h1 import ChunkedDecoder
 from proxy.wire.headers import split_fields
 
 if TYPE_CHECKING:
-    from proxy.observe.ring import Past
+    from proxy.observe.past import Past
 
 PIECE = 65536
 _numbers = itertools.count(1)

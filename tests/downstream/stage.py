@@ -8,12 +8,18 @@ from proxy.downstream.switch import Settings, Switch
 from proxy.http.peer import Peer
 from proxy.http.prepared import ResponseHead
 from proxy.observe.counters import Counters
+from proxy.observe.past import Past
 from proxy.wire.h1 import LineMemo
 from proxy.wire.headers import HeaderMemo
 from tests.fakes import FakeClock, FakeLoop, FakeTransport
 
 HEAD_TIMEOUT, BODY_TIMEOUT, KEEP_ALIVE, SEND_TIMEOUT = 10.0, 30.0, 75.0, 40.0
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def outcomes(exchanges):
+    """What came of exchanges, or of what is kept of them."""
+    return [(each.headers, each.started, each.status, each.sent) for each in exchanges]
 
 
 def frozen(monkeypatch):
@@ -30,8 +36,8 @@ class FakeLog:
         self.exchanges = []
         self.refusals = []
 
-    def ended(self, exchange, now):
-        self.exchanges.append(exchange)
+    def ended(self, entry):
+        self.exchanges.append(Past(entry))
 
     def refused(self, address, status, start):
         self.refusals.append((address, status, start))

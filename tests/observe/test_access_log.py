@@ -7,18 +7,18 @@ from proxy.observe.access_log import BATCH, AccessLog
 from proxy.observe.log_lines import LONGEST, Combined
 from proxy.observe.outlet import Outlet
 from proxy.observe.redact import Redaction
-from tests.observe.made import exchange_of, lines_of, read_now
+from tests.observe.made import entry, lines_of, read_now
 
 # When it is written.
 
 def test_lines_wait_for_each_other(opened):
     log = opened()
-    log.ended(exchange_of(), 101.0)
+    log.ended(entry())
     assert os.path.getsize(log._out.path) == 0
     log.tick(50.0)
     written = os.path.getsize(log._out.path)
     assert written > 0
-    log.ended(exchange_of(), 101.0)
+    log.ended(entry())
     log.tick(50.9)
     assert os.path.getsize(log._out.path) == written
     log.tick(51.0)
@@ -29,30 +29,33 @@ def test_lines_wait_for_each_other(opened):
 
 def test_many_lines_do_not_wait(opened):
     log = opened()
-    line = len(log._form.line(exchange_of(), 101.0))
-    for _ in range(BATCH // line):
-        log.ended(exchange_of(), 101.0)
+    for _ in range(BATCH - 1):
+        log.ended(entry())
     assert os.path.getsize(log._out.path) == 0
-    log.ended(exchange_of(), 101.0)
-    assert os.path.getsize(log._out.path) == (BATCH // line + 1) * line
+    log.refused("192.0.2.7", 400, b"x")
+    log.ended(entry(b"/after"))
+    with open(log._out.path, "rb") as file:
+        lines = file.readlines()
+    assert len(lines) == BATCH
+    assert lines[-1].endswith(b'"x" 400 0 "-" "-"\n')
 
 
 # Rotation.
 
 def test_reopen_after_a_rename(opened, tmp_path):
     log = opened()
-    log.ended(exchange_of(b"/old"), 101.0)
+    log.ended(entry(b"/old"))
     os.rename(log._out.path, tmp_path / "access.log.1")
     log.reopen()
-    log.ended(exchange_of(b"/new"), 101.0)
+    log.ended(entry(b"/new"))
     assert b"/new" in lines_of(log)[0]
     assert b"/old" in (tmp_path / "access.log.1").read_bytes()
 
 
 def test_several_processes_append(opened):
     one, two = opened(), opened()
-    one.ended(exchange_of(b"/one"), 101.0)
-    two.ended(exchange_of(b"/two"), 101.0)
+    one.ended(entry(b"/one"))
+    two.ended(entry(b"/two"))
     one.flush()
     assert len(lines_of(two)) == 2
 
@@ -75,14 +78,14 @@ def test_a_full_disk_drops_lines_and_says_so_now_and_then(opened, monkeypatch, c
 
     monkeypatch.setattr(os, "write", full)
     for _ in range(3):
-        log.ended(exchange_of(), 101.0)
+        log.ended(entry())
         log.flush()
     assert log._dropped == 3
     record, = caplog.records
     assert record.levelno == logging.WARNING
     assert "No space left" in record.message
     monkeypatch.undo()
-    log.ended(exchange_of(b"/after"), 101.0)
+    log.ended(entry(b"/after"))
     assert b"/after" in lines_of(log)[0]
 
 
@@ -92,7 +95,7 @@ def test_a_file_that_cannot_be_reopened(opened, tmp_path, caplog):
     log.reopen()
     assert "the access log stays the old file" in caplog.text
     log._out.path = str(tmp_path / "access.log")
-    log.ended(exchange_of(b"/after"), 101.0)
+    log.ended(entry(b"/after"))
     assert b"/after" in lines_of(log)[0]
 
 
@@ -125,22 +128,21 @@ def test_a_pipe_that_nobody_reads_stops_nobody(pipe, caplog):
     log.flush()
     count = 0
     while not log._dropped:
-        log.ended(exchange_of(), 101.0)
+        log.ended(entry())
         count += 1
     assert "does not keep up" in caplog.text
     log.flush()
     read = pipe.read()
     assert read.endswith(b"\n")
     assert read.count(b"\n") + log._dropped == count
-    log.ended(exchange_of(b"/after"), 101.0)
+    log.ended(entry(b"/after"))
     log.flush()
     assert b"/after" in pipe.read()
 
 
 def test_a_line_that_is_longer_than_a_pipe_takes_at_once(pipe):
-    long = exchange_of(fields=[(b"Referer", b"\x80" * LONGEST), (b"User-Agent", b"x")])
-    pipe.log.ended(long, 101.0)
-    pipe.log.ended(exchange_of(b"/after"), 101.0)
+    pipe.log.ended(entry(fields=[(b"Referer", b"\x80" * LONGEST), (b"User-Agent", b"x")]))
+    pipe.log.ended(entry(b"/after"))
     pipe.log.flush()
     first, second = pipe.read().splitlines()
     assert len(first) > 4 * LONGEST
@@ -151,7 +153,7 @@ def test_a_pipe_whose_reader_is_gone(pipe, caplog):
     nobody = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nobody, pipe.out)
     os.close(nobody)
-    pipe.log.ended(exchange_of(), 101.0)
+    pipe.log.ended(entry())
     pipe.log.flush()
     assert pipe.log._dropped == 1
     assert "Broken pipe" in caplog.text
@@ -163,7 +165,7 @@ def test_standard_output_is_written_with_care():
     os.dup2(fd, 1)
     try:
         log = AccessLog("-", Combined(Redaction()))
-        log.ended(exchange_of(), 101.0)
+        log.ended(entry())
         log.reopen()
         assert os.get_blocking(1), "it is others', too"
         log.close()

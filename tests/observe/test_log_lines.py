@@ -1,5 +1,6 @@
 import json
 import re
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from proxy.clock import WALL
 from proxy.observe.log_lines import LONGEST, Json, escape
 from proxy.observe.redact import Redaction
-from tests.observe.made import exchange_of, lines_of
+from tests.observe.made import entry, lines_of
 
 STAMP = rb"\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]"
 
@@ -16,8 +17,8 @@ STAMP = rb"\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]"
 
 def test_combined(opened):
     log = opened()
-    log.ended(exchange_of(fields=[(b"Referer", b"http://r/"), (b"User-Agent", b"curl")]), 101.0)
-    log.ended(exchange_of(version=10), 101.0)
+    log.ended(entry(fields=[(b"Referer", b"http://r/"), (b"User-Agent", b"curl")]))
+    log.ended(entry(version=10))
     first, second = lines_of(log)
     assert re.fullmatch(
         rb'192\.0\.2\.7 - - ' + STAMP + rb' "GET /a\?b HTTP/1\.1" 200 5 "http://r/" "curl"', first)
@@ -26,17 +27,31 @@ def test_combined(opened):
 
 def test_the_stamp_is_made_once_a_second(opened, monkeypatch):
     log = opened()
-    first = log._form._time()
-    assert log._form._time() is first
-    monkeypatch.setattr(WALL, "second", WALL.second + 60)
-    assert log._form._time() != first
+    monkeypatch.setattr(WALL, "ahead", 0.0)
+    stamps = []
+    for now in (101.0, 101.9, 102.0):
+        log.ended(entry(now=now))
+        log.flush()
+        stamps.append(log._form._stamp)
+    assert stamps[0] is stamps[1]
+    assert [stamp[19:21] for stamp in stamps] == [b"41", b"41", b"42"]
+
+
+@pytest.mark.parametrize("form, start", [
+    ("combined", b"192.0.2.7 - - [01/Jan/1970:"), ("json", b'{"time": "1970-01-01T00:')])
+def test_the_stamp_is_of_the_exchange_not_of_the_writing(opened, monkeypatch, form, start):
+    log = opened(form)
+    log.ended(entry(now=101.0))
+    monkeypatch.setattr(WALL, "ahead", 0.0)
+    monkeypatch.setattr(time, "time", lambda: 1e9)
+    assert lines_of(log)[0].startswith(start)
 
 
 def test_json(opened):
     log = opened("json")
-    log.ended(exchange_of(
+    log.ended(entry(
         fields=[(b"Referer", b"http://r/"), (b"User-Agent", b"c\xe4rl"), (b"Content-Length", b"7")],
-        route="r", pool="p", endpoint="e", attempts=2, timings=[100.010, 100.250]), 100.5)
+        route="r", pool="p", endpoint="e", attempts=2, timings=[100.010, 100.250], now=100.5))
     line, = lines_of(log)
     record = json.loads(line)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record.pop("time"))
@@ -51,7 +66,7 @@ def test_json_names_the_attempts_that_failed(opened):
     log = opened("json")
     trail = [("127.0.0.1:8001", "connect: refused", 100.001), ("127.0.0.1:8002", "HTTP 503", 100.25)]
     for each in (trail, [], None):
-        log.ended(exchange_of(trail=each, attempts=3), 101.0)
+        log.ended(entry(trail=each, attempts=3))
     first, *others = [json.loads(line) for line in lines_of(log)]
     assert first["failed_attempts"] == [
         {"endpoint": "127.0.0.1:8001", "why": "connect: refused", "after_ms": 1.0},
@@ -62,7 +77,7 @@ def test_json_names_the_attempts_that_failed(opened):
 def test_what_an_endpoint_sent_breaks_no_line(opened):
     """The reason of a failed attempt may quote it."""
     log = opened("json")
-    log.ended(exchange_of(trail=[("a:1", "head: not HTTP: 'x\n\x1b[31m\u20ac\ud800'", 100.5)]), 101.0)
+    log.ended(entry(trail=[("a:1", "head: not HTTP: 'x\n\x1b[31m\u20ac\ud800'", 100.5)]))
     line, = lines_of(log)
     assert line.isascii()
     assert b"\x1b" not in line
@@ -72,7 +87,7 @@ def test_what_an_endpoint_sent_breaks_no_line(opened):
 @pytest.mark.parametrize("timings, there", [(None, set()), ([], set()), ([100.01], {"queued_ms"})])
 def test_json_without_what_never_happened(opened, timings, there):
     log = opened("json")
-    log.ended(exchange_of(timings=timings, version=10), 101.0)
+    log.ended(entry(timings=timings, version=10))
     record = json.loads(lines_of(log)[0])
     assert {"queued_ms", "head_ms"} & set(record) == there
     assert (record["version"], record["request_bytes"]) == ("1.0", 0)
@@ -107,7 +122,7 @@ def test_every_octet_stays_in_its_line(opened, form):
     everything = bytes(range(256))
     fields = {b"referer": everything, b"user-agent": everything}
     headers = SimpleNamespace(get=fields.get, length=None)
-    log.ended(exchange_of(headers=headers, method=b"M" * 99), 101.0)
+    log.ended(entry(headers=headers, method=b"M" * 99))
     line, = lines_of(log)
     assert re.fullmatch(rb"[\x20-\x7e]+", line)
     if form == "json":
@@ -124,9 +139,9 @@ SECRET = b"/a?user=1&access_token=hunter2"
 @pytest.mark.parametrize("form", ["combined", "json"])
 def test_secrets_stay_out(opened, form):
     log = opened(form)
-    log.ended(exchange_of(SECRET, [(b"Referer", b"https://a.example" + SECRET)]), 101.0)
+    log.ended(entry(SECRET, [(b"Referer", b"https://a.example" + SECRET)]))
     log.refused("192.0.2.7", 400, b"GET " + SECRET + b" HTTP/9\r\n")
-    log.ended(exchange_of(b"/" + b"x" * 300 + SECRET), 101.0)
+    log.ended(entry(b"/" + b"x" * 300 + SECRET))
     lines = lines_of(log)
     assert b"hunter2" not in b"".join(lines)
     assert [line.count(b"access_token=***") for line in lines] == [2, 1, 1]
@@ -135,16 +150,16 @@ def test_secrets_stay_out(opened, form):
 def test_json_has_the_fields_that_are_asked_for(opened):
     form = Json(Redaction(), ["X-Tenant", "Cookie", "Referer", "X-None"])
     fields = [(b"X-Tenant", b"blue\xe4"), (b"Cookie", b"session=hunter2"), (b"Referer", b"http://a" + SECRET)]
-    record = json.loads(form.line(exchange_of(fields=fields), 101.0))
+    record = json.loads(form.line(entry(fields=fields)))
     assert record["headers"] == {
         "x-tenant": "blue\u00e4", "cookie": "***", "referer": "http://a/a?user=1&access_token=***"}
-    assert "headers" not in json.loads(Json(Redaction()).line(exchange_of(fields=fields), 101.0))
+    assert "headers" not in json.loads(Json(Redaction()).line(entry(fields=fields)))
 
 
 def test_marks_are_words_of_their_own(opened):
     log = opened("json")
-    log.marked(exchange_of(), 101.0, {"slow": True})
-    log.marked(exchange_of(), 101.0)
+    log.marked(entry(), {"slow": True})
+    log.ended(entry())
     slow, plain = map(json.loads, lines_of(log))
     assert slow["slow"] is True
     assert "slow" not in plain

@@ -5,6 +5,7 @@ from time import monotonic
 import pytest
 
 from proxy.http.peer import Peer
+from proxy.observe.past import entry_of, light_entry
 from proxy.observe.redact import Redaction
 from proxy.observe.ring import Ring, fields_told, phases, summary
 from proxy.wire.h1 import parse_request_line
@@ -18,7 +19,7 @@ def ended(ring, target=b"/", fields=(), *, seconds=0.01, **about):
     usual = {"status": 200, "request_id": b"r-1", "sent": 5, "version": 11, "why": ""}
     for name, value in {**usual, **about}.items():
         setattr(exchange, name, value)
-    ring.ended(exchange, monotonic())
+    ring.ended(entry_of(exchange, monotonic()))
     return exchange
 
 
@@ -76,7 +77,7 @@ def test_an_answer_without_an_exchange():
     ring, line = Ring(), parse_request_line(b"GET /x.css HTTP/1.1")
     block = block_of([(b"Host", b"a.example"), (b"X-Request-ID", b"r-7")])
     peer = Peer("192.0.2.7", 80, "http", b"front", lambda _: False)
-    ring.kept(monotonic(), peer, line, block, b"a.example", "files", 304, 0)
+    ring.ended(light_entry(monotonic(), peer, line, block, b"a.example", "files", 304, 0))
     past = ring.find("r-7")
     assert (past.client, past.route, past.status, past.method) == ("192.0.2.7", "files", 304, b"GET")
 

@@ -5,7 +5,7 @@ import pytest
 from proxy.observe import turner
 from proxy.observe.rotation import Rotation
 from proxy.observe.turner import PATIENCE, Turner
-from tests.observe.made import exchange_of
+from tests.observe.made import entry
 
 
 class Threads:
@@ -52,7 +52,7 @@ def writers(opened, tmp_path, threads):
 
 def write(log, name, count):
     for _ in range(count):
-        log.ended(exchange_of(b"/" + name), 101.0)
+        log.ended(entry(b"/" + name))
     log.flush()
 
 

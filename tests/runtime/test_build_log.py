@@ -5,7 +5,7 @@ from proxy.config.log_schema import Unlogged
 from proxy.observe.access_log import AccessLog
 from proxy.observe.selection import Selection
 from proxy.runtime.build_log import condition, open_log, select
-from tests.observe.made import exchange_of, lines_of
+from tests.observe.made import entry, exchange_of, lines_of
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def opened(tmp_path):
 def test_the_log_itself_where_nothing_is_chosen(opened):
     log, chosen = opened(format="json", headers=["x-a"], rotate={"size": "1MiB"}, redact={"query": ["q"]})
     assert chosen is log
-    log.ended(exchange_of(b"/?q=1", [(b"X-A", b"1")]), 101.0)
+    log.ended(entry(b"/?q=1", [(b"X-A", b"1")]))
     (line,) = lines_of(log)
     assert b'"/?q=***"' in line
     assert b'"headers": {"x-a": "1"}' in line

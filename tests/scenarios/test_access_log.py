@@ -6,6 +6,8 @@ import os
 import re
 import resource
 import signal
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -167,8 +169,10 @@ def everybody(proxy, path):
     """The files of this name that processes of the proxy have open, by their inodes."""
     found = set()
     for pid in (proxy.pid, *proxy.workers()):
-        found |= {os.stat(f"/proc/{pid}/fd/{fd}").st_ino for fd in os.listdir(f"/proc/{pid}/fd")
-                  if os.readlink(f"/proc/{pid}/fd/{fd}").startswith(str(path))}
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # it was closed while we looked
+                if os.readlink(fd).startswith(str(path)):
+                    found.add(fd.stat().st_ino)
     return found
 
 
