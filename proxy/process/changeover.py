@@ -209,13 +209,23 @@ class Changeover:
             self._find(f"the configuration could not be read: {describe_end(status)}")
 
     def _take(self) -> None:
-        if not self._report.problems:
-            self._config = at_once(unpack(self._findings.parcel))
-            self._bind()
         if self._report.problems:
             self._refuse()
-        else:
-            self._prepare()
+            return
+        self._stage = Stage.PREPARING
+        workers = [slot.child for slot in self._house.slots if slot.child is not None]
+        said = json.dumps({"attempt": self._attempt})
+        for child in workers:  # they begin while we unpack
+            child.channel.send(PREPARE, said, "", self._findings.parcel)
+        self._config = at_once(unpack(self._findings.parcel))
+        self._bind()
+        lookout = [] if self._report.problems else self._start_lookout()
+        if self._report.problems:
+            self._refuse()
+            return
+        for child in workers:
+            self._hand_sockets(child)
+        self._wait([*workers, *lookout], PREPARING, self._commit, self._some_do_not_answer)
 
     # Preparing.
 
@@ -237,25 +247,13 @@ class Changeover:
             self._report.problems += str(error).splitlines()
             return None
 
-    def _prepare(self) -> None:
-        house = self._house
-        self._stage = Stage.PREPARING
-        workers = [slot.child for slot in house.slots if slot.child is not None]
-        for child in workers:
-            self._ask(child)
-        lookout = self._start_lookout()
-        if self._report.problems:
-            self._refuse()
-        else:
-            self._wait([*workers, *lookout], PREPARING, self._commit, self._some_do_not_answer)
-
-    def _ask(self, child: Child) -> None:
+    def _hand_sockets(self, child: Child) -> None:
+        """Of new listeners, which a worker has before it is told to change over."""
         number = child.slot.number
         if self._rebinding is not None and number < self._config.workers:
             for place, sock in self._rebinding.added_for(number):
                 text = json.dumps({"attempt": self._attempt, "listener": place})
                 child.channel.send(LISTEN, text, f"{self._attempt} {sock.fileno()}", sock.fileno())
-        child.channel.send(PREPARE, json.dumps({"attempt": self._attempt}), "", self._findings.parcel)
 
     def _start_lookout(self) -> list[Child]:
         """One for the new configuration, unless the present one looks at the very same."""

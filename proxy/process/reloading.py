@@ -1,8 +1,8 @@
 """A reload, as a worker has it.
 
-supervisor -> worker   listen    {"attempt": 2, "listener": 0}, with a socket of a new listener, by its
-                                 place in the configuration that comes with the next `prepare`
-                       prepare   {"attempt": 2}, with a parcel (see `runtime.parcel`): build, change nothing
+supervisor -> worker   prepare   {"attempt": 2}, with a parcel (see `runtime.parcel`): build, change nothing
+                       listen    {"attempt": 2, "listener": 0}, with a socket of a new listener, by its
+                                 place in the configuration that came with `prepare`
                        commit    {"attempt": 2, "known": [[word, text], ...]}: change over; what is
                                  known of endpoints that this worker has not heard of
                        forget    it does not come to that

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from proxy.balancing import make_strategy
 from proxy.clock import DeadlineWheel
 from proxy.config.schema import Config, EndpointConfig, PoolConfig
 from proxy.observe.counters import Counters
+from proxy.upstream.disguise import Place
 from proxy.upstream.ejection import Ejection
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.guarded import Guarded
@@ -21,11 +23,12 @@ from proxy.upstream.sticky import Sticky
 
 
 def build_pool(name: str, config: Config, public: frozenset[str], loop: asyncio.AbstractEventLoop,
-               wheel: DeadlineWheel, counters: Counters | None = None) -> Pool:
+               wheel: DeadlineWheel, counters: Counters | None = None, hidden: Iterable[Place] = ()) -> Pool:
     """The pool of that name; connects to nothing.
 
     Args:
         public: host names that the site itself is asked for, in lower case.
+        hidden: addresses that no client may see, besides those of its endpoints.
     """
     pool, timeouts = config.pools[name], config.timeouts
     endpoints = [make_endpoint(item, pool) for item in pool.endpoints]
@@ -34,7 +37,7 @@ def build_pool(name: str, config: Config, public: frozenset[str], loop: asyncio.
         strategy = Guarded(strategy)
     return Pool(name, endpoints, strategy, PoolTimeouts(
         connect=timeouts.connect, response_head=timeouts.response_head, response_body=timeouts.response_body,
-        tunnel=timeouts.tunnel), _rules(name, pool, public), loop, wheel, counters)
+        tunnel=timeouts.tunnel), _rules(name, pool, public), loop, wheel, counters, hidden)
 
 
 def make_endpoint(item: EndpointConfig, pool: PoolConfig) -> Endpoint:

@@ -18,7 +18,7 @@ from proxy.handlers.static import Static
 from proxy.handlers.static_cache import SHELF
 from proxy.upstream.disguise import Place
 from proxy.upstream.pool import Pool
-from proxy.upstream.siblings import known_as
+from proxy.upstream.siblings import places_of
 from proxy.upstream.succession import Heirs, retire, succeed
 from proxy.wire.headers import HeaderMemo
 
@@ -46,22 +46,25 @@ class Carry:
         for static in () if old is None else old.statics:
             self._statics.setdefault(static.prefix, []).append(static)
 
-    def pool(self, name: str, build: Callable[[], Pool]) -> Pool:
-        """The pool of that name: the old one if there is one, whatever it is to become."""
+    def pool(self, name: str, build: Callable[[frozenset[Place]], Pool]) -> Pool:
+        """The pool of that name: the old one if there is one, whatever it is to become.
+
+        Args:
+            build: a new one, which hides these addresses, too.
+        """
         if self._old is None or self._old_config is None or name not in self._old.pools:
-            return build()
+            return build(frozenset())
         pool = self._old.pools[name]
         was, is_now = self._old_config.pools[name], self._config.pools[name]
         if was != is_now or not self._around:
-            becomes = build()
-            becomes.disguise.learn(places_of(pool, becomes))
+            becomes = build(self.places(name))
             self._changes.append((pool, becomes, heirs(was, is_now)))
         return pool
 
     def places(self, name: str) -> frozenset[Place]:
         """Where endpoints of the old pool are, which answer for a while after they have gone."""
         return frozenset() if self._old is None or name not in self._old.pools else places_of(
-            self._old.pools[name])
+            *self._old.pools[name].endpoints)
 
     def static(self, config: StaticConfig, prefix: bytes) -> Static:
         """The handler that serves this folder under this prefix, by the same rules if there is one."""
@@ -93,10 +96,6 @@ class Carry:
         for static in self._old.statics:
             if static not in self.statics:
                 static.forget()
-
-
-def places_of(*pools: Pool) -> frozenset[Place]:
-    return frozenset(place for pool in pools for endpoint in pool.endpoints for place in known_as(endpoint))
 
 
 def surroundings(config: Config) -> tuple[object, ...]:

@@ -21,13 +21,13 @@ from proxy.upstream import ejection
 from proxy.upstream.answer import AnswerMemo
 from proxy.upstream.complaints import Complaints
 from proxy.upstream.course import Course
-from proxy.upstream.disguise import Disguise
+from proxy.upstream.disguise import Disguise, Place
 from proxy.upstream.ejection import Ejection
 from proxy.upstream.endpoint import Endpoint, Order, Signs
 from proxy.upstream.flights import Flights
 from proxy.upstream.queue import Queue, Waiter, successor
 from proxy.upstream.rules import PoolRules, PoolTimeouts
-from proxy.upstream.siblings import NO_SHARES, Shares, endpoints_at, known_as, weigh
+from proxy.upstream.siblings import NO_SHARES, Shares, endpoints_at, places_of, weigh
 from proxy.upstream.standing import changed, noted, ordered
 from proxy.upstream.warmth import warm_up
 
@@ -53,7 +53,7 @@ class Pool:
 
     def __init__(self, name: str, endpoints: Sequence[Endpoint], strategy: Strategy, timeouts: PoolTimeouts,
                  rules: PoolRules, loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel,
-                 counters: Counters | None = None) -> None:
+                 counters: Counters | None = None, hidden: Iterable[Place] = ()) -> None:
         self.name = name
         self.flights = Flights(name, counters or Counters(), loop)
         self.tally = self.flights.tally
@@ -68,7 +68,7 @@ class Pool:
         self.timed = rules.timed
         self.loop = loop
         self.wheel = wheel
-        self.disguise = Disguise((), rules.public)
+        self.disguise = Disguise(places_of(*self.endpoints).union(hidden), rules.public)
         self.memo = AnswerMemo(self.disguise)
         self.full: set[Endpoint] = set()
         self.panic = self.paused = False
@@ -359,7 +359,7 @@ class Pool:
 
     def _renew(self) -> None:
         """The endpoints are not the same as before."""
-        self.disguise.learn(place for e in (*self.endpoints, *self._retired) for place in known_as(e))
+        self.disguise.learn(places_of(*self.endpoints, *self._retired))
         self.memo.clear()
         self.flights.adopt(self.endpoints)
         for endpoint in self.endpoints:

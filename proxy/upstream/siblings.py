@@ -6,10 +6,11 @@ connections; one that is new stands as its name does, whatever the operator want
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from proxy.config.address import Address
+from proxy.upstream.disguise import Place
 from proxy.upstream.endpoint import PLAIN, Endpoint
 
 Shares = Mapping[str, Sequence[int]]  # by address: rank, and percent of the configured weight
@@ -33,12 +34,11 @@ def _sibling(endpoint: Endpoint, text: str) -> Endpoint:
     return sibling
 
 
-def known_as(endpoint: Endpoint) -> Iterator[tuple[str, int | None]]:
-    """Where it is, and where it is configured to be: an application may know itself by either."""
-    yield endpoint.host, endpoint.port
-    if endpoint.origin != endpoint.name:
-        address = Address.parse(endpoint.origin)
-        yield address.host, address.port
+def places_of(*endpoints: Endpoint) -> frozenset[Place]:
+    """Where they are, and where they are configured to be: an application may know itself by either."""
+    configured = (Address.parse(one.origin) for one in endpoints if one.origin != one.name)
+    return frozenset((one.host, one.port) for one in endpoints).union(
+        (address.host, address.port) for address in configured)
 
 
 def weigh(endpoints: Iterable[Endpoint]) -> None:

@@ -1,6 +1,6 @@
 from proxy.upstream.endpoint import Endpoint, Order
 from proxy.upstream.idle import IdleLimit
-from proxy.upstream.siblings import endpoints_at, known_as, weigh
+from proxy.upstream.siblings import endpoints_at, places_of, weigh
 
 
 def endpoint_of(name, **more):
@@ -19,11 +19,12 @@ def test_an_address_that_stays_is_the_same_and_a_new_one_stands_like_its_name():
 
 
 def test_known_by_its_place_and_by_its_name():
-    assert list(known_as(endpoint_of("app:80"))) == [("app", 80)]
-    assert list(known_as(endpoint_of("10.0.0.1:80", origin="app.internal:8000"))) == [
-        ("app", 80), ("app.internal", 8000)]
-    assert list(known_as(endpoint_of("10.0.0.1:80", origin="_http._tcp.app.internal"))) == [
-        ("app", 80), ("_http._tcp.app.internal", 0)]
+    assert places_of(endpoint_of("app:80")) == {("app", 80)}
+    assert places_of(endpoint_of("10.0.0.1:80", origin="app.internal:8000"),
+                     endpoint_of("10.0.0.2:80", origin="b:1")) == {
+        ("app", 80), ("app.internal", 8000), ("b", 1)}
+    assert places_of(endpoint_of("10.0.0.1:80", origin="_http._tcp.app.internal")) == {
+        ("app", 80), ("_http._tcp.app.internal", 0)}
 
 
 def test_weights_are_finer_only_where_somebody_has_a_part():
