@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 NAMES: Final = (
     "ended", "started", "method", "target", "host", "headers", "client", "peer", "version", "body_length",
     "request_id", "route", "pool", "endpoint", "status", "sent", "attempts", "trail", "timings", "why")
-LIGHT: Final = 8       # parts of an entry of an answer that was sent without an exchange
+STATUS: Final = NAMES.index("status")
+TRAIL: Final = NAMES.index("trail")
+LIGHT: Final = 8  # parts of an entry of an answer that was sent without an exchange
 
 Entry = tuple[Any, ...]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from proxy.config.effective import SECRET
-from proxy.observe.past import LIGHT, Entry, Past
+from proxy.observe.past import LIGHT, STATUS, TRAIL, Entry, Past
 from proxy.observe.redact import HIDDEN, Redaction
 
 LONGEST: Final = 2048  # octets of a value that are told
@@ -43,9 +43,9 @@ class Ring:
         """An exchange is over."""
         self._add(entry)
         if len(entry) != LIGHT:
-            now, started, status, trail = entry[0], entry[1], entry[14], entry[17]
-            if status >= 499 or trail is not None or (
-                    now - started > self._slow and self._is_slow(Past(entry))):
+            ended, started = entry[:2]
+            if entry[STATUS] >= 499 or entry[TRAIL] is not None or (
+                    ended - started > self._slow and self._is_slow(Past(entry))):
                 self._remarkable.append(entry)
 
     def _is_slow(self, past: Past) -> bool:
