@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from proxy.clock import DeadlineWheel
 from proxy.downstream.h1 import H1Connection
 from proxy.downstream.listener import Gate, Listener
-from proxy.downstream.switch import Switch
+from proxy.downstream.switch import ExchangeLog, Switch
 from proxy.errors import RequestError
 from proxy.explain.question import Question
 from proxy.explain.stand_in import Sample, StandIn
@@ -72,7 +72,7 @@ class Watched:
     def __init__(self, runtime: Runtime, outcome: Outcome) -> None:
         self._runtime = runtime
         self._outcome = outcome
-        self.log = self
+        self.log: ExchangeLog = self
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._runtime, name)
