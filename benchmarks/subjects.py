@@ -102,7 +102,7 @@ class OursFull(OursBare):
 
 
 class FixedAnswers(Subject):
-    """What no server in Python can go below."""
+    """What no server on uvloop can go below."""
 
     name = "fixed-answers"
     only = frozenset({"static1k", "static1k-304"})
