@@ -24,7 +24,7 @@ LAYERS = (
     {"observe"},
     {"http", "config"},  # the schema takes the names of strategies from their registry
     {"wire", "balancing", "compression"},
-    {"errors", "clock", "tasks", "descriptors", "machine"},
+    {"errors", "clock", "tasks", "descriptors", "machine", "certificates"},
 )
 DEPTH = {room: depth for depth, rooms in enumerate(LAYERS) for room in rooms}
 # Beside each other and yet apart: they meet in an exchange, or not at all.

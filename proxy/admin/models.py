@@ -126,6 +126,15 @@ class Reloaded(Given):
     pause: float = Field(description="The longest that a worker let its clients wait, in seconds.")
 
 
+class Certificate(Given):
+    """What a listener shows to clients that come by https."""
+
+    listener: str = Field(description="Its address.")
+    names: list[str] = Field(description="The DNS names that it is for.")
+    begins: float = Field(description="Seconds since 1970.")
+    expires: float = Field(description="Seconds since 1970.")
+
+
 class Status(Given):
     """The proxy as a whole."""
 
@@ -139,6 +148,7 @@ class Status(Given):
     listeners: list[str]
     admin: list[str]
     processes: list[Process]
+    certificates: list[Certificate]
     well: bool = Field(description="Whether there is no problem.")
     problems: list[str] = Field(description="What is not as it should be, in words.")
 

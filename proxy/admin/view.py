@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 from proxy.admin.history import History
 from proxy.admin.merge import SERVING, merged, newest
 from proxy.admin.problems import Problem
+from proxy.certificates import trouble
 from proxy.observe.events import EventLog, Record
 
 HISTORY: Final = 20  # events kept of each endpoint ...
@@ -167,6 +168,9 @@ def problems_of(status: Told, pools: list[Told]) -> Iterator[str]:
     for process in status["processes"]:
         if process["state"] != "ready":
             yield f"{process['name']} is {process['state']}"
+    for shown in status["certificates"]:
+        if why := trouble(shown["begins"], shown["expires"], time.time()):
+            yield f"the certificate for {shown['names'][0] if shown['names'] else shown['listener']} {why}"
     for pool in pools:
         if pool["paused"]:
             yield f"pool {pool['name']} is paused"

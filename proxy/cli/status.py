@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from proxy.certificates import day
 from proxy.cli.admin import NOT_RUNNING, NotReached, Refused, add_admin_option, admin_of
 
 HELP = "show how the running proxy is; the exit status is for scripts"
@@ -46,6 +47,9 @@ def lines(status: Told, pools: Sequence[Told]) -> Iterator[str]:
     yield (f"{status['state']} for {duration(status['uptime'])}, version {status['version']}, "
            f"generation {status['generation']}, pid {status['pid']}")
     yield f"listening on {', '.join(status['listeners'])}"
+    for shown in status["certificates"]:
+        names = ", ".join(shown["names"]) or "no name"
+        yield f"certificate of {shown['listener']} for {names}, valid until {day(shown['expires'])}"
     ready = [process for process in status["processes"] if process["state"] == "ready"]
     workers = sum(process["name"].startswith("worker") for process in ready)
     missing = len(status["processes"]) - len(ready)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from proxy.config.effective import HIDDEN, effective, sealed
 from proxy.config.schema import Config
 
+IDENTIFIED: Final = {"address", "certificate", "match"}  # by one of these an item of a list is known
 LONGEST: Final = 80  # characters of a value that are shown
 
 Node = Any  # what JSON can hold
@@ -81,7 +82,7 @@ def _named(old: Node, new: Node) -> tuple[dict[str, Node], dict[str, Node]] | No
     """Two lists by the identities of their items; None where these have none."""
     if not (isinstance(old, list) and isinstance(new, list)):
         return None
-    if not all(isinstance(item, dict) and ("address" in item or "match" in item) for item in (*old, *new)):
+    if not all(isinstance(item, dict) and IDENTIFIED & item.keys() for item in (*old, *new)):
         return None
     return _by_identity(old), _by_identity(new)
 
@@ -89,7 +90,7 @@ def _named(old: Node, new: Node) -> tuple[dict[str, Node], dict[str, Node]] | No
 def _by_identity(items: Iterable[dict[str, Node]]) -> dict[str, Node]:
     found: dict[str, Node] = {}
     for item in items:
-        name = str(item["address"]) if "address" in item else _route(item)
+        name = str(item.get("address") or item.get("certificate") or _route(item))
         times = 1
         while (key := f"[{name}]" if times == 1 else f"[{name} ({times})]") in found:
             times += 1

@@ -13,8 +13,10 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from proxy.certificates import day
 from proxy.config.cases import Case, told
 from proxy.config.rules import Duration, Percent, Size
+from proxy.config.tls_schema import TlsConfig, certificate_of
 
 HIDDEN: Final = "***"
 SECRET: Final = re.compile(r"(?i)token|secret|password|passwd|authorization|cookie|api[_-]?key|credential")
@@ -40,8 +42,15 @@ def effective(model: BaseModel, hide: Hide = hidden) -> dict[str, Any]:
         hide: what stands in the place of a secret.
     """
     rules = _rules_of(type(model))
-    return {name: _secret(name, value, hide) or _shown(value, rules[name], hide)
+    told = {name: _secret(name, value, hide) or _shown(value, rules[name], hide)
             for name, value in vars(model).items()}
+    return {**told, **_found(model)} if isinstance(model, TlsConfig) else told
+
+
+def _found(tls: TlsConfig) -> dict[str, Any]:
+    """What the files hold, which may change while their names stay."""
+    shown = certificate_of(tls)
+    return {"names": list(shown.names), "expires": day(shown.expires), "mark": shown.mark}
 
 
 @cache

@@ -101,3 +101,23 @@ class LogPath(Rule):
 
     def json(self) -> Json:
         return {"type": "string"}
+
+
+@dataclass(frozen=True)
+class ReadableFile(Rule):
+    """A file that is there and may be read."""
+
+    decoded: ClassVar = (type(Path()),)
+
+    def decode(self, value: object, folder: Path) -> Path:
+        text = text_of(value, "a file")
+        path = absolute(text, folder)
+        if not text or not os.path.isfile(path):
+            what = "; it is a folder" if text and os.path.isdir(path) else _what_is(path, text)
+            raise ValueError(f"{shown(value)} is not a file{what}")
+        if not os.access(path, os.R_OK):
+            raise ValueError(f"{shown(value)} may not be read by this user")
+        return path
+
+    def json(self) -> Json:
+        return {"type": "string"}

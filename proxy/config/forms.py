@@ -14,20 +14,24 @@ from proxy.config.scalars import Numeral, retype
 
 @dataclass(frozen=True)
 class OneOrMany:
-    """One item, or a list of items that is not empty unless that means something."""
+    """One item, or a list of items that is not empty unless that means something; perhaps null for none."""
 
     empty: bool = False
+    optional: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(self._as_list, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
         many = handler(schema)
-        return {"anyOf": [many["items"], many if self.empty else {**many, "minItems": 1}]}
+        forms = [many["items"], many if self.empty else {**many, "minItems": 1}]
+        return {"anyOf": [*forms, {"type": "null"}] if self.optional else forms}
 
     def _as_list(self, value: object) -> object:
         if value == [] and not self.empty:
             raise wrong("an empty list matches nothing; leave the key out, or give at least one")
+        if value is None and self.optional:
+            return []
         return value if isinstance(value, list) else [value]
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from proxy.config.forms import OneOrMany, Section
 from proxy.config.http_rules import Condition, FieldName, HostPattern, Method, Network, PathPattern
 from proxy.config.model import Model
+from proxy.config.rules import OneOf
 
 Required = Annotated[str | bool, Condition()]
 Cidr = Annotated[IPv4Network | IPv6Network, Network()]
@@ -33,6 +34,9 @@ class Match(Model):
     )
     query: Annotated[dict[str, Required], Section()] = Field(
         default_factory=dict, description="By parameter: a value, ~regex, true (present) or false (absent)."
+    )
+    scheme: Annotated[list[Annotated[str, OneOf(("http", "https"), "a scheme")]], OneOrMany()] = Field(
+        default_factory=list, description="http or https, as the client came; a trusted proxy's word counts."
     )
     client: Annotated[list[Cidr], OneOrMany()] = Field(
         default_factory=list, description="Addresses or CIDRs of clients."

@@ -28,6 +28,7 @@ from proxy.config.pool_schema import Ejection, HealthCheck, IdleConnections, Que
 from proxy.config.recent_schema import Recent
 from proxy.config.rules import Duration, OneOf, Size, Text, Whole, Workers
 from proxy.config.static_schema import StaticConfig
+from proxy.config.tls_schema import TlsConfig
 
 HANDLERS: Final = ("reverse_proxy", "static", "redirect", "respond")
 
@@ -40,7 +41,10 @@ class Listener(Model):
     address: Annotated[Address, AddressRule(listening=True)] = Field(
         description="host:port, [::1]:port or unix:/path; port 0 takes any that is free."
     )
-    tls: Later = Field(None, description=LATER)
+    tls: Annotated[list[TlsConfig], OneOrMany(empty=True, optional=True)] = Field(
+        default_factory=list, description="Serves HTTPS with this certificate, or with those of a list: each "
+        "client is shown the one that is for the name it asks for, or else the first. null: plain HTTP."
+    )
     proxy_protocol: Later = Field(None, description=LATER)
 
 

@@ -6,13 +6,16 @@ Being wrong here costs trust: a warning is given only where the matching rules l
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import time
 
 from proxy import machine
+from proxy.certificates import trouble
 from proxy.config.admin_schema import is_of_this_machine
 from proxy.config.file_rules import LONGEST_PATH
 from proxy.config.match_schema import Match
 from proxy.config.plain import Finding
 from proxy.config.schema import Config, RouteConfig
+from proxy.config.tls_schema import certificate_of
 from proxy.config.wording import key_path, quoted
 
 
@@ -21,6 +24,7 @@ def warn(config: Config) -> Iterator[Finding]:
     yield from _unreachable(config.routes)
     yield from _missing_codings(config.routes)
     yield from _missing_manifests(config.routes)
+    yield from _certificates(config)
     if config.admin is not None and not is_of_this_machine(config.admin.address):
         yield ("admin", "address"), "the token goes over the network without TLS; put TLS before it"
     used = {route.reverse_proxy for route in config.routes}
@@ -33,6 +37,21 @@ def warn(config: Config) -> Iterator[Finding]:
                 "each restart; give it a secret")
         if pool.health_check is not None and pool.health_check.tls:
             yield ("pools", name, "health_check", "tls"), "requests go to endpoints without TLS all the same"
+
+
+def _certificates(config: Config) -> Iterator[Finding]:
+    """Those that browsers refuse, or soon will, and names that another certificate has taken."""
+    for index, listener in enumerate(config.listen):
+        taken: dict[str, int] = {}
+        for number, tls in enumerate(listener.tls):
+            loc, shown = ("listen", index, "tls", number, "certificate"), certificate_of(tls)
+            if why := trouble(shown.begins, shown.expires, time()):
+                yield loc, f"{tls.certificate.name} {why}"
+            if not shown.names:
+                yield loc, f"{tls.certificate.name} has no name (subjectAltName), so browsers refuse it"
+            for name in shown.names:
+                if taken.setdefault(name, number) != number:
+                    yield loc, f"{key_path(('listen', index, 'tls', taken[name]))} is shown for {name}"
 
 
 def _missing_codings(routes: list[RouteConfig]) -> Iterator[Finding]:
@@ -69,7 +88,7 @@ def _unreachable(routes: list[RouteConfig]) -> Iterator[Finding]:
 
 def _whole_paths(match: Match) -> list[str]:
     """Patterns that the route takes without looking at anything else."""
-    if match.host or match.method or match.header or match.query or match.client:
+    if match.host or match.method or match.header or match.query or match.scheme or match.client:
         return []
     return match.path or ["/*"]
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from proxy.downstream.connection import HEAD
 from proxy.downstream.h1 import H1Connection
 from proxy.downstream.switch import Switch
+from proxy.downstream.tls import Certificates, TlsLayer
 from proxy.http.peer import Peer, Trust
 from proxy.http.prepared import error_page
 from proxy.observe.logs import Seldom
@@ -77,11 +78,16 @@ class Gate:
 
 
 class Listener:
-    """One listening socket of one worker."""
+    """One listening socket of one worker.
+
+    Attributes:
+        certificates: what new connections are shown; None where they speak without TLS.
+    """
 
     def __init__(self, sock: socket.socket, switch: Switch, gate: Gate, trust: Trust,
-                 loop: asyncio.AbstractEventLoop) -> None:
+                 loop: asyncio.AbstractEventLoop, certificates: Certificates | None = None) -> None:
         self.sock = sock
+        self.certificates = certificates
         self.switch = switch
         self.loop = loop
         self.draining = False
@@ -144,17 +150,20 @@ class Listener:
         address = address.removeprefix("::ffff:")
         admitted = self._gate.enter(address)
         sock.setblocking(False)
-        peer = Peer(address, self._port, "http", self._authority, self._trust)
-        connection = H1Connection(self, peer)
+        shown = self.certificates
+        scheme = "http" if shown is None else "https"
+        connection = H1Connection(self, Peer(address, self._port, scheme, self._authority, self._trust))
         if not admitted:
             self._too_many.add(connection)
-        arriving = spawn(self.loop, self._serve(sock, connection))
+        arriving = spawn(self.loop, self._serve(sock, connection, shown))
         self._arriving.add(arriving)
         arriving.add_done_callback(self._arriving.discard)
 
-    async def _serve(self, sock: socket.socket, connection: H1Connection) -> None:
+    async def _serve(self, sock: socket.socket, connection: H1Connection,
+                     shown: Certificates | None) -> None:
+        protocol = connection if shown is None else TlsLayer(connection, shown)
         try:
-            await self.loop.connect_accepted_socket(lambda: connection, sock)
+            await self.loop.connect_accepted_socket(lambda: protocol, sock)
         except OSError:
             sock.close()
             self._too_many.discard(connection)

@@ -41,11 +41,13 @@ def account(stage: Stage, outcome: Outcome) -> Account:
 
 def _request(stage: Stage, outcome: Outcome) -> Account:
     question = outcome.question
-    first, fields = head_of(question.octets(stage.authority))
+    first, fields = head_of(question.octets(stage.authority_for(question)))
     notes = []
-    if question.url.lower().startswith("https:"):
+    if question.scheme() == "https" != outcome.peer.scheme:
         notes.append("no listener here speaks TLS: what does so in front of it says X-Forwarded-Proto: "
                      "https, and is believed if it is in trusted_proxies")
+    if question.scheme() == "http" != outcome.peer.scheme:
+        notes.append("every listener here speaks TLS: who comes without it is answered 400")
     client = outcome.exchange.client if outcome.exchange else question.client
     return {"line": first, "fields": [[spelled, value] for _, spelled, value in fields],
             "from": question.client, "client": client, "trusted": outcome.peer.trusted, "notes": notes}

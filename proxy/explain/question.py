@@ -30,11 +30,16 @@ class Question:
     body: bytes | None = None
     raw: bytes | None = None
 
+    def scheme(self) -> str:
+        """http or https; empty where the URL does not say."""
+        scheme, found, _ = self.url.partition("://")
+        return scheme.lower() if found and scheme.lower() in ("http", "https") else ""
+
     def target(self) -> tuple[str, str]:
         """Host, empty where the URL has none, and request target; nothing is encoded, decoded or mended."""
-        scheme, found, rest = self.url.partition("://")
-        if not found or scheme.lower() not in ("http", "https"):
+        if not self.scheme():
             return "", self.url
+        rest = self.url.partition("://")[2]
         ends = [at for at in map(rest.find, "/?#") if at >= 0]
         at = min(ends, default=len(rest))
         target = rest[at:]

@@ -28,6 +28,7 @@ from proxy.upstream.consider import consider
 
 if TYPE_CHECKING:
     from proxy.config.schema import Config
+    from proxy.config.schema import Listener as ListenerConfig
     from proxy.http.exchange import Exchange
     from proxy.observe.past import Entry
     from proxy.runtime.runtime import Runtime
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from proxy.upstream.h1 import UpstreamConnection
     from proxy.upstream.pool import Pool
 
+PORTS = {"http": 80, "https": 443}
 LONGEST = 10.0     # seconds for one rehearsal
 MOST_KEPT = 65536  # octets of an answer that are kept
 
@@ -142,7 +144,6 @@ class Stage:
         self.config = config
         self.runtime = build(config, None, loop, self._wheel)
         self._trust = AddressSet(config.trusted_proxies).__contains__
-        self._address = address_of(config)
         self._nowhere = socket.socket()  # what a listener would listen on
         self._wheel.start()  # what waits for an endpoint that is down tries it with the next tick
         for pool in self.runtime.pools.values():
@@ -163,7 +164,7 @@ class Stage:
         transport, client = await self._loop.create_connection(partial(Client, outcome), sock=far)
         try:
             async with asyncio.timeout(LONGEST):
-                transport.write(question.octets(self.authority))
+                transport.write(question.octets(self.authority_for(question)))
                 if question.raw is not None:
                     transport.write_eof()  # whatever it is, no more comes
                 await outcome.over.wait()
@@ -180,15 +181,17 @@ class Stage:
             await asyncio.sleep(0)
         return outcome
 
-    @property
-    def authority(self) -> str:
-        """Where a client would reach the proxy."""
-        host, port = self._address
-        return f"{host}:{port}" if port not in (0, 80) else host
+    def authority_for(self, question: Question) -> str:
+        """Where the client would reach the proxy."""
+        listener = listener_for(question, self.config)
+        host, port = address_of(listener)
+        return f"{host}:{port}" if port not in (0, PORTS[scheme_of(listener)]) else host
 
     def _outcome(self, question: Question, sample: Sample) -> Outcome:
+        listener = listener_for(question, self.config)
         return Outcome(question, sample, Peer(
-            question.client, self._address[1], "http", self.authority.encode(), self._trust))
+            question.client, address_of(listener)[1], scheme_of(listener),
+            self.authority_for(question).encode(), self._trust))
 
     async def _open(self, outcome: Outcome, pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
         near, far = pair()
@@ -219,14 +222,24 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return near, far
 
 
-def address_of(config: Config) -> tuple[str, int]:
-    """Host and port of the first listener that has them, as a client would name them."""
-    for listener in config.listen:
-        address = listener.address
-        if address.path is None:
-            host = "localhost" if address.host in ("0.0.0.0", "::", "*", "") else address.host
-            return f"[{host}]" if ":" in host else host, address.port or 0
-    return "localhost", 0
+def listener_for(question: Question, config: Config) -> ListenerConfig:
+    """The first that has a port and the URL's scheme, where it names one; or else the first."""
+    with_ports = [one for one in config.listen if one.address.path is None]
+    fit = [one for one in with_ports if question.scheme() in ("", scheme_of(one))]
+    return next(iter((*fit, *with_ports, *config.listen)))
+
+
+def scheme_of(listener: ListenerConfig) -> str:
+    return "https" if listener.tls else "http"
+
+
+def address_of(listener: ListenerConfig) -> tuple[str, int]:
+    """Host and port, as a client would name them."""
+    address = listener.address
+    if address.path is not None:
+        return "localhost", 0
+    host = "localhost" if address.host in ("0.0.0.0", "::", "*", "") else address.host
+    return f"[{host}]" if ":" in host else host, address.port or 0
 
 
 def pool_of(runtime: Runtime, trial: Trial, exchange: Exchange) -> Pool | None:

@@ -17,7 +17,8 @@ CLASSES: Final = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 STANDINGS: Final = (
     "", "up", "full", "warming", "trial", "unreachable", "ejected", "down", "draining", "disabled")
 
-# Of the whole proxy; only the supervisor has numbers here. `reloaded` is in seconds since 1970.
+# Of the whole proxy; only the supervisor has numbers here, as of certificates. `reloaded` is in seconds since
+# 1970.
 HOUSE: Final = Kind(
     "house", gauges=("generation", "reload_failed", "reloaded", "workers", "started"),
     counters=("reloads", "failed_reloads", "deaths"))
@@ -42,4 +43,7 @@ ENDPOINT: Final = Kind(
     "endpoint", gauges=("in_flight", "standing", "weight"),
     counters=(*CLASSES, "failures", "connect_failures", "ejections"), histograms=("head",))
 
-KINDS: Final = {kind.name: kind for kind in (HOUSE, WORKER, ROUTE, POOL, ENDPOINT)}
+# Of a certificate, by its listener's address and its first name. `expires`: seconds since 1970.
+CERTIFICATE: Final = Kind("certificate", gauges=("expires",))
+
+KINDS: Final = {kind.name: kind for kind in (HOUSE, WORKER, ROUTE, POOL, ENDPOINT, CERTIFICATE)}

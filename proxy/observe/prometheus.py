@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 
 from proxy import __version__
 from proxy.observe.board import BOUNDS, BUCKETS, MICRO, Board, Kind, Name, totals
-from proxy.observe.columns import CLASSES, ENDPOINT, HOUSE, POOL, ROUTE, STANDINGS, WORKER
+from proxy.observe.columns import CERTIFICATE, CLASSES, ENDPOINT, HOUSE, POOL, ROUTE, STANDINGS, WORKER
 
 PREFIX: Final = "pyfront_"
 EDGES: Final = (*map(str, BOUNDS), "+Inf")
@@ -34,7 +34,8 @@ USABLE: Final = frozenset(map(STANDINGS.index, ("up", "full", "warming", "trial"
 # What is one column of each name of a kind: its metric, what it says, the column.
 Plain = tuple[str, str, str]
 LABELS: Final = {
-    HOUSE: (), WORKER: (), ROUTE: ("route", "pool"), POOL: ("pool",), ENDPOINT: ("pool", "endpoint")}
+    HOUSE: (), WORKER: (), ROUTE: ("route", "pool"), POOL: ("pool",), ENDPOINT: ("pool", "endpoint"),
+    CERTIFICATE: ("listener", "name")}
 
 GAUGES: Final[dict[Kind, tuple[Plain, ...]]] = {
     HOUSE: (
@@ -52,6 +53,9 @@ GAUGES: Final[dict[Kind, tuple[Plain, ...]]] = {
         ("pool_queue_length", "Requests that wait for a place at an endpoint.", "waiting"),),
     ENDPOINT: (
         ("endpoint_in_flight", "Requests that the endpoint works on.", "in_flight"),),
+    CERTIFICATE: (
+        ("certificate_expiry_timestamp_seconds",
+         "Until when the certificate is valid that listeners show, in seconds since 1970.", "expires"),),
 }
 COUNTERS: Final[dict[Kind, tuple[Plain, ...]]] = {
     HOUSE: (("worker_deaths", "Workers that died without being asked to.", "deaths"),),
@@ -122,6 +126,7 @@ class Reading:
         pools = {name.parts[0] for name in self._names[POOL.name] if self._has(name, POOL, "shown")}
         self._keep(ROUTE, lambda name: self._has(name, ROUTE, "shown"))
         self._keep(POOL, lambda name: name.parts[0] in pools)
+        self._keep(CERTIFICATE, lambda name: self._has(name, CERTIFICATE, "expires"))
         self._keep(ENDPOINT, lambda name: name.parts[0] in pools and any(self._standings(name)))
 
     def _keep(self, kind: Kind, wanted: Callable[[Name], object]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Final
 
 from proxy.config.schema import Listener
-from proxy.process.sockets import Door, Place, places, url
+from proxy.process.sockets import Door, Place, place_of, places
 
 LOG = logging.getLogger("proxy.supervisor")
 
@@ -40,7 +40,7 @@ def doors_of(found: Iterable[socket.socket], listeners: Sequence[Listener], coun
     for sock in found:
         listener = next((one for one in listeners if is_for(sock, one)), None)
         if listener is None:
-            LOG.warning("systemd hands over %s, which `listen` does not name: closed", url(sock))
+            LOG.warning("systemd hands over %s, which `listen` does not name: closed", place_of(sock))
             sock.close()
         else:
             doors.append(Door(listener, [sock] * count, None, single=True))

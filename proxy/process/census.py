@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 
 from proxy.config.schema import Config
+from proxy.config.tls_schema import certificate_of
 from proxy.observe.board import SMALLEST, Board, Row, alone
-from proxy.observe.columns import ENDPOINT, HOUSE, KINDS, POOL, ROUTE, WORKER
+from proxy.observe.columns import CERTIFICATE, ENDPOINT, HOUSE, KINDS, POOL, ROUTE, WORKER
 from proxy.observe.counters import Tally
 from proxy.process.crew import Child
 
@@ -37,7 +38,8 @@ class Census:
         self._rows: dict[int, int] = {}  # by pid
         self._house = Tally(HOUSE, self.board.first(HOUSE))
         self._house.gauge("started", int(time.time()))
-        self.reloaded(1)
+        self._certificates: dict[tuple[str, str], Tally] = {}
+        self.reloaded(1, config)
 
     def start(self, fork: Callable[[int], Child]) -> Child:
         """Have a worker forked by `fork`, which is given the number of its row.
@@ -75,8 +77,9 @@ class Census:
         self._house.gauge("workers", workers)
         self._write()
 
-    def reloaded(self, generation: int) -> None:
+    def reloaded(self, generation: int, config: Config) -> None:
         """This generation of the configuration is in force."""
+        self._show(config)
         self._house.gauge("generation", generation)
         self._house.gauge("reload_failed", 0)
         self._house.gauge("reloaded", int(time.time()))
@@ -90,8 +93,23 @@ class Census:
         self._house.add("failed_reloads")
         self._write()
 
+    def _show(self, config: Config) -> None:
+        """Until when its certificates are valid; of two for one name, until the first is not."""
+        for tally in self._certificates.values():
+            tally.gauge("expires", 0)
+        ends: dict[tuple[str, str], float] = {}
+        for listener in config.listen:
+            for one in map(certificate_of, listener.tls):
+                place = str(listener.address), one.name
+                ends[place] = min(one.expires, ends.get(place, one.expires))
+        for place, expires in ends.items():
+            if place not in self._certificates:
+                self._certificates[place] = Tally(CERTIFICATE, self.board.first(CERTIFICATE, *place))
+            self._certificates[place].gauge("expires", int(expires))
+
     def _write(self) -> None:
-        self._house.write(self.board.cells_of(0))
+        for tally in (self._house, *self._certificates.values()):
+            tally.write(self.board.cells_of(0))
 
     def close(self) -> None:
         self.board.close()
@@ -101,4 +119,5 @@ def cells_for(config: Config) -> int:
     """What the names of a configuration take of a row."""
     endpoints = sum(len(pool.endpoints) for pool in config.pools.values())
     return (HOUSE.size + WORKER.size + (len(config.routes) + 1) * ROUTE.size
-            + len(config.pools) * POOL.size + endpoints * ENDPOINT.size)
+            + len(config.pools) * POOL.size + endpoints * ENDPOINT.size
+            + sum(len(listener.tls) for listener in config.listen) * CERTIFICATE.size)

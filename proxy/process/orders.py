@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from proxy import __version__
+from proxy.certificates import Certificate
+from proxy.config.schema import Config, Listener
+from proxy.config.tls_schema import certificate_of
 from proxy.observe.events import Record, event
 from proxy.process import news
 from proxy.process.asking import Answers
@@ -92,10 +95,17 @@ class Overview:
     def __init__(self) -> None:
         self._started = time.time()
 
-    def of(self, slots: Iterable[Slot], now: float) -> Values:
-        """Everything about a supervisor's children; `now` is its loop's time."""
+    def of(self, slots: Iterable[Slot], now: float, config: Config) -> Values:
+        """A supervisor's children and what listeners show; `now` is its loop's time."""
         return {"pid": os.getpid(), "version": __version__, "started": round(self._started, 3),
-                "processes": [_process(slot, now) for slot in slots]}
+                "processes": [_process(slot, now) for slot in slots],
+                "certificates": [_certificate(listener, certificate_of(tls))
+                                 for listener in config.listen for tls in listener.tls]}
+
+
+def _certificate(listener: Listener, shown: Certificate) -> Values:
+    return {"listener": str(listener.address), "names": list(shown.names), "begins": shown.begins,
+            "expires": shown.expires}
 
 
 def _process(slot: Slot, now: float) -> Values:

@@ -150,7 +150,7 @@ class Reloads:
             LOG.info("reloaded %s: %s", house.file, outcome)
             house.note(event("reloaded", str(outcome), seconds=outcome.seconds, pause=outcome.pause,
                              generation=outcome.generation))
-            house.census.reloaded(outcome.generation)
+            house.census.reloaded(outcome.generation, house.config)
             house.census.serving(sum(slot.serves() for slot in house.slots))
 
     def told(self, child: Child, word: str, text: str) -> bool:

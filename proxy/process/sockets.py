@@ -127,7 +127,7 @@ class Door:
         single: whether all slots accept from one socket, as none can be added beside it.
     """
 
-    __slots__ = ("file", "listener", "single", "sockets", "url")
+    __slots__ = ("file", "listener", "single", "sockets")
 
     def __init__(self, listener: Listener, sockets: list[socket.socket], file: SocketFile | None, *,
                  single: bool = False) -> None:
@@ -135,7 +135,10 @@ class Door:
         self.sockets = sockets
         self.file = file
         self.single = single or file is not None
-        self.url = url(sockets[0])
+
+    @property
+    def url(self) -> str:
+        return url(self.sockets[0], self.listener)
 
     def close(self) -> None:
         for sock in self.sockets:
@@ -168,13 +171,18 @@ class SocketFile:
             os.unlink(self._path)
 
 
-def url(sock: socket.socket) -> str:
+def url(sock: socket.socket, listener: Listener) -> str:
     """What a person can open, with the port that was really bound (`:0` asks for any)."""
+    place = place_of(sock)
+    return place if sock.family == socket.AF_UNIX else f"{'https' if listener.tls else 'http'}://{place}"
+
+
+def place_of(sock: socket.socket) -> str:
+    """What it is bound to."""
     name = sock.getsockname()
     if sock.family == socket.AF_UNIX:
         return f"unix:{name}"
-    host = f"[{name[0]}]" if sock.family == socket.AF_INET6 else name[0]
-    return f"http://{host}:{name[1]}"
+    return f"[{name[0]}]:{name[1]}" if sock.family == socket.AF_INET6 else f"{name[0]}:{name[1]}"
 
 
 def places(host: str, port: int) -> list[Place]:

@@ -240,8 +240,8 @@ class Supervisor:
     def _status(self, args: dict[str, Any]) -> dict[str, Any]:
         slots = [*self.slots, *([] if self.lookout is None else [self.lookout]), self.desk]
         state = "stopping" if self._ending else "running" if self._announced else "starting"
-        return {**self._overview.of(slots, self.loop.time()), "state": state, **self.reloads.told_of(),
-                "listeners": self.sockets.urls, "admin": self.door.urls}
+        return {**self._overview.of(slots, self.loop.time(), self.config), "state": state,
+                **self.reloads.told_of(), "listeners": self.sockets.urls, "admin": self.door.urls}
 
     def note(self, record: Record, source: str = asking.SUPERVISOR) -> None:
         """Something has changed: keep it, and tell the desk."""

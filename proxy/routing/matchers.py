@@ -182,6 +182,27 @@ class ClientMatcher:
         return [Condition("client", self._wanted, asked.exchange.client, self.matches(asked))]
 
 
+class SchemeMatcher:
+    """How the client came to us, or to a proxy before us that is trusted."""
+
+    __slots__ = ("_schemes",)
+
+    def __init__(self, schemes: Values) -> None:
+        self._schemes = frozenset(scheme.encode() for scheme in listed(schemes))
+
+    def matches(self, asked: Asked) -> bool:
+        return _scheme(asked) in self._schemes
+
+    def account(self, asked: Asked) -> list[Condition]:
+        wanted = any_of(sorted(map(text, self._schemes)))
+        return [Condition("scheme", wanted, text(_scheme(asked)), self.matches(asked))]
+
+
+def _scheme(asked: Asked) -> bytes:
+    exchange = asked.exchange
+    return exchange.peer.origin_for(exchange.headers, exchange.host)[0]
+
+
 STABLE: dict[str, Callable[[Any], Matcher]] = {
     "method": MethodMatcher,
     "host": HostMatcher,
@@ -191,6 +212,7 @@ CHANGING: dict[str, Callable[[Any], Matcher]] = {
     "client": ClientMatcher,
     "header": HeaderMatcher,
     "query": QueryMatcher,
+    "scheme": SchemeMatcher,
 }
 
 

@@ -17,6 +17,7 @@ from proxy.runtime.build import building
 from proxy.runtime.build_log import open_log
 from proxy.runtime.carry import Carry
 from proxy.runtime.runtime import Runtime
+from proxy.runtime.showing import Shown, showing
 from proxy.runtime.slices import in_slices
 
 
@@ -28,25 +29,27 @@ class Draft:
     log: AccessLog | None
     runtime: Runtime
     carry: Carry
+    shown: Shown
 
 
 async def draw_up(config: Config, old_config: Config, old: Runtime, old_log: AccessLog | None,
-                  loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel) -> Draft:
+                  shown: Shown, loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel) -> Draft:
     """Build it, a little at a time.
 
     Raises:
-        OSError: the access log cannot be opened.
+        OSError: the access log cannot be opened; a certificate cannot be shown.
         ValueError: the user's own strategy cannot be made here.
     """
     same_log = config.access_log == old_config.access_log
     log = old_log if same_log else None if config.access_log is None else open_log(config.access_log)
     carry = Carry(config, old_config, old)
     try:
+        shown = await in_slices(showing(config.listen, shown))
         runtime = await in_slices(building(config, log, loop, wheel, carry, old.counters))
     except BaseException:
         throw_away(log, old_log)
         raise
-    return Draft(config, log, runtime, carry)
+    return Draft(config, log, runtime, carry, shown)
 
 
 def throw_away(log: AccessLog | None, other_than: AccessLog | None) -> None:

@@ -35,6 +35,8 @@ from proxy.runtime.counting import Inventory
 from proxy.runtime.draft import Draft, close_after, draw_up, throw_away
 from proxy.runtime.recall import explained, redaction_for, requests_told, ring_of
 from proxy.runtime.runtime import Runtime
+from proxy.runtime.showing import showing
+from proxy.runtime.slices import at_once
 from proxy.tasks import spawn
 
 Tell = Callable[[str, str, str], None]
@@ -72,6 +74,7 @@ class DataPlane:
         limits = config.limits
         self._gate = Gate(connection_capacity(limits.connections), limits.connections_per_client)
         self._trust = AddressSet(config.trusted_proxies)
+        self._shown = at_once(showing(config.listen))
         self._listeners: dict[Listener, Address | None] = {}  # None: no reload takes it away
         self._draining: set[asyncio.Task[None]] = set()
         self._old_logs: WeakSet[AccessLog] = WeakSet()
@@ -102,7 +105,9 @@ class DataPlane:
     def _listen(self, sockets: Iterable[Bound]) -> None:
         for config, sock in sockets:
             sock.setblocking(False)
-            listener = Listener(sock, self._switch, self._gate, self._trust.__contains__, self._loop)
+            shown = None if config is None else self._shown.get(config.address)
+            listener = Listener(
+                sock, self._switch, self._gate, self._trust.__contains__, self._loop, shown)
             self._listeners[listener] = None if config is None else config.address
             listener.start()
 
@@ -112,12 +117,12 @@ class DataPlane:
         """Build all that a new configuration needs beside what serves.
 
         Raises:
-            OSError: the access log cannot be opened.
+            OSError: the access log cannot be opened; a certificate cannot be shown.
             ValueError: a strategy of the user's own cannot be made here.
         """
         self.forget()
         self._draft = await draw_up(
-            config, self._config, self._runtime, self._log, self._loop, self._wheel)
+            config, self._config, self._runtime, self._log, self._shown, self._loop, self._wheel)
 
     def forget(self) -> None:
         """It does not come to that."""
@@ -144,6 +149,7 @@ class DataPlane:
         self._runtime.in_force()
         self._switch.runtime = self._runtime
         self._switch.ring = ring_of(self._config, self._switch.ring)
+        self._shown = draft.shown
         self._face_clients(old)
         self._listen(sockets)
         self._stop_listening()
@@ -162,6 +168,8 @@ class DataPlane:
         """What counts before anything is asked."""
         limits = self._config.limits
         self._gate.become(connection_capacity(limits.connections), limits.connections_per_client)
+        for listener, address in self._listeners.items():
+            listener.certificates = None if address is None else self._shown.get(address)
         if self._config.trusted_proxies != old.trusted_proxies:
             self._trust = AddressSet(self._config.trusted_proxies)
             for listener in self._listeners:

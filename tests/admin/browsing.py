@@ -104,7 +104,8 @@ class Desk:
     async def ask(self, of, what, args=None, **options):
         answers = {"pools": self.pools, "requests": {"last": self.requests, "remarkable": []},
                    "status": {"pid": 1, "version": "1", "state": "running", "generation": 1, "started": 1.0,
-                              "listeners": [], "admin": [], "processes": [], "reload": None}}
+                              "listeners": [], "admin": [], "processes": [], "certificates": [],
+                              "reload": None}}
         if what not in answers:
             self.orders.append((what, args))
         return SimpleNamespace(values={"worker 0": answers.get(what)}, errors={})

@@ -17,7 +17,7 @@ from tests.admin.test_merge import endpoint, pool
 from tests.faults.load import reached
 
 HEADERS = {"Host": "localhost", "Accept": "text/event-stream"}
-STATUS = {"state": "running", "started": 0.0, "reload": None, "processes": []}
+STATUS = {"state": "running", "started": 0.0, "reload": None, "processes": [], "certificates": []}
 
 
 class Asker:

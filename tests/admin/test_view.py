@@ -8,7 +8,8 @@ from proxy.admin.view import View, problems_of
 from proxy.observe.events import EventLog, event
 from tests.admin.test_merge import endpoint, pool
 
-STATUS = {"state": "running", "reload": None, "processes": [{"name": "worker 0", "state": "ready"}]}
+STATUS = {"state": "running", "reload": None, "processes": [{"name": "worker 0", "state": "ready"}],
+          "certificates": []}
 
 
 class Asker:

@@ -26,7 +26,7 @@ from tests.scenarios.support import ROOT
 
 STATUS = {"state": "running", "uptime": 3725, "generation": 2, "pid": 17, "listeners": ["http://a:1"],
           "processes": [{"name": "worker 0", "state": "ready"}, {"name": "desk", "state": "ready"}],
-          "well": True, "problems": []}
+          "certificates": [], "well": True, "problems": []}
 LINE = {"rate": 12.5, "errors": 0.02, "p50": 0.001, "p95": None, "p99": 1.5}
 TOTAL = {**LINE, "sent": 123456, "received": 12, "connections": 7}
 

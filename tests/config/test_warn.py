@@ -41,6 +41,7 @@ def test_routes_that_never_answer(read, first, second):
         ("header: {X: true}", ""),
         ("query: {q: true}", ""),
         ("client: 10.0.0.0/8", ""),
+        ("scheme: http", ""),
     ],
 )
 def test_routes_that_do(read, first, second):
