@@ -106,6 +106,12 @@ class Client:
         self.used = False
         await self.loop.sock_connect(self.sock, self.place)
 
+    async def send(self, data):
+        await self.loop.sock_sendall(self.sock, data)
+
+    async def receive(self):
+        return await self.loop.sock_recv(self.sock, 262144)
+
     def ended(self):
         """Whether the idle connection is closed, or has octets that nobody asked for."""
         try:
@@ -142,7 +148,7 @@ class Client:
         parser.send(h11.EndOfMessage())
         self.octets = 0
         try:
-            await self.loop.sock_sendall(self.sock, ask.bytes())
+            await self.send(ask.bytes())
         except OSError:
             pass  # the answer may be there all the same
         try:
@@ -173,7 +179,7 @@ class Client:
 
     async def _event(self, parser):
         while (event := parser.next_event()) is h11.NEED_DATA:
-            data = await self.loop.sock_recv(self.sock, 262144)
+            data = await self.receive()
             self.octets += len(data)
             parser.receive_data(data)
         return event
@@ -219,8 +225,11 @@ class Load:
         self._stopping = True
         await asyncio.gather(*self._tasks)
 
+    def client(self):
+        return Client(self.place)
+
     async def _run(self, start, number):
-        client = Client(self.place)
+        client = self.client()
         pause = self.connections / self.rate if self.rate else 0
         due = start + pause * number / self.connections
         while not self._stopping:

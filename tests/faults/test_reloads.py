@@ -38,8 +38,11 @@ class Hasty(Client):
 class Crowd(Load):
     """The same as a load."""
 
+    def client(self):
+        return Hasty(self.place)
+
     async def _run(self, start, number):
-        client = Hasty(self.place)
+        client = self.client()
         while not self._stopping:
             await asyncio.sleep(self.connections / self.rate)
             self.outcomes.append(await client.ask(self.make()))

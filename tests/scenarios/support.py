@@ -194,12 +194,12 @@ class Program:
 class Proxy(Program):
     """A running `python -m proxy -c FILE`."""
 
-    ready = r"^ready: (?:http://)?([^ ,]+)"
+    ready = r"^ready: (?:https?://)?([^ ,]+)"
 
     def places(self):
         """All the listeners that the ready line names."""
         line = self.said(r"^ready: (.*) \(")[1]
-        return [self.read_place(word.removeprefix("http://")) for word in line.split(", ")]
+        return [self.read_place(re.sub("^https?://", "", word)) for word in line.split(", ")]
 
     def stop(self, patience=PATIENCE):
         """TERM; the exit status."""
