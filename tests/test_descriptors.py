@@ -37,6 +37,16 @@ def test_without_a_limit_the_configuration_alone_counts(nofile):
     assert connection_capacity(123_456) == 123_456
 
 
+def test_those_that_are_free_are_counted_and_stay_free():
+    program = (
+        "import os, resource as r; from proxy.descriptors import free\n"
+        "r.setrlimit(r.RLIMIT_NOFILE, (10, 10)); last = os.dup(0)\n"
+        "print(free(3), free(99) == free(99) == 9 - last, free(0))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "3 True 0\n"
+
+
 def test_a_shortage_says_what_happens(nofile):
     nofile(1024)
     assert shortage(480) is None

@@ -226,11 +226,15 @@ class H1Connection(ClientConnection):
         except RequestError as error:
             self.fail(error)
         except OSError as error:
-            no_room.warn("cannot keep a request body: %s", error)
-            self.fail(RequestError(503, "no room for the body", "buffers.directory"))
+            self.body_lost(error)
         else:
             if done and self.phase == BODY:
                 self._end_body(intake)
+
+    def body_lost(self, error: OSError) -> None:
+        """What came of it found no room."""
+        no_room.warn("cannot keep a request body: %s", error)
+        self.fail(RequestError(503, "no room for the body", "buffers.directory"))
 
     def _end_body(self, intake: Intake) -> None:
         self.phase = WAIT

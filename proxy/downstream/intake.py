@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+from time import monotonic
 from typing import TYPE_CHECKING
 
+from proxy.descriptors import NONE_LEFT
 from proxy.errors import RequestError
 from proxy.http.body import Body, Spool
 from proxy.http.exchange import BodyReader, BodyReady, Exchange
+from proxy.http.shortage import PATIENCE, shortage_of
 from proxy.wire.h1 import ChunkedDecoder
 
 if TYPE_CHECKING:
@@ -67,20 +71,63 @@ class Intake:
 
 
 class Collector:
-    """Keeps a body as it comes and says when it is whole."""
+    """Keeps a body as it comes and says when it is whole.
 
-    __slots__ = ("_body", "_ready", "_spool", "_waiting")
+    While no descriptor is free for its file the rest of it is left in the socket, see `http.shortage`.
+    """
 
-    def __init__(self, ready: BodyReady, spool: Spool) -> None:
+    __slots__ = ("__weakref__", "_body", "_exchange", "_ready", "_spool", "_until", "_waiting")
+
+    def __init__(self, exchange: BodyHalf, ready: BodyReady, spool: Spool) -> None:
+        self._exchange = exchange
         self._ready = ready
         self._spool = spool
         self._body: Body | None = None
         self._waiting = False
+        self._until = 0.0  # the end of our patience, while we wait for a file
 
     def body_data(self, data: bytes) -> None:
-        self._spool.append(data)
+        if not self._spool.take(data):
+            self._spool.hold(data)
+            self._spill()
+
+    def _spill(self) -> None:
+        """Have a file now, or in our turn."""
+        exchange = self._exchange
+        shortage = shortage_of(exchange.loop)
+        if not (self._until or shortage.lasts) and self._has_file():
+            return
+        exchange.pause_body()
+        self._until = self._until or monotonic() + PATIENCE
+        shortage.line_up(self, self._until, exchange.loop)
+
+    def _has_file(self) -> bool:
+        """Whether there was a descriptor for it."""
+        try:
+            self._spool.spill()
+        except OSError as error:
+            if error.errno not in NONE_LEFT:
+                raise
+        return self._spool.in_file
+
+    def turn(self) -> None:
+        try:
+            if self._has_file():
+                self._until = 0.0
+                self._exchange.resume_body()
+            else:
+                self._spill()
+        except OSError as error:
+            self._exchange.body_lost(error)
+
+    def overdue(self) -> None:
+        self._exchange.body_lost(OSError(errno.EMFILE, "no descriptor became free"))
 
     def body_end(self, trailers: bytes) -> None:
+        if self._until:  # the last octets came with those for which it waits: they need no file any more
+            self._until = 0.0
+            shortage_of(self._exchange.loop).leave(self)
+            self._exchange.resume_body()
         self._body = Body(None, self._spool, trailers)
         if self._waiting:
             self._ready.body_ready(self._body)
@@ -109,7 +156,7 @@ class BodyHalf(Exchange):
             self.body_came(length)
             return Body(held[:length])
         settings = self._runtime.settings
-        collector = Collector(ready, Spool(settings.body_memory, settings.directory))
+        collector = Collector(self, ready, Spool(settings.body_memory, settings.directory))
         self.read_body(collector)
         return collector.taken()
 
@@ -135,6 +182,10 @@ class BodyHalf(Exchange):
         reader, self._awaiting = self._awaiting, None
         if reader is not None:
             self._connection.begin_body(self, reader)
+
+    def body_lost(self, error: OSError) -> None:
+        """It cannot be kept."""
+        self._connection.body_lost(error)
 
     def pause_body(self) -> None:
         self._connection.pause_body()

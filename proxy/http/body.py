@@ -22,8 +22,8 @@ class Spool:
         directory: where the file is made; None for the system's temporary folder. The file has
             no name, so nothing is left behind even after a crash.
 
-    Raises (from `append`):
-        OSError: the disk is full or the folder is gone.
+    Raises (from `append`, `take` and `spill`):
+        OSError: the disk is full, the folder is gone, or no descriptor is free; nothing has changed then.
     """
 
     __slots__ = ("_chunks", "_directory", "_fd", "_memory", "length")
@@ -36,19 +36,32 @@ class Spool:
         self.length = 0
 
     def append(self, data: bytes) -> None:
-        if self._fd < 0:
-            if self.has_room(len(data)):
-                self._chunks.append(data)
-                self.length += len(data)
-                return
-            self._move_to_file()
-        self._write(data)
+        if not self.take(data):
+            self.spill()
+            self._write(data)
+
+    def take(self, data: bytes) -> bool:
+        """Keep `data`, unless that needs a file which is not there yet."""
+        if self._fd >= 0:
+            self._write(data)
+        elif self.length + len(data) > self._memory:
+            return False
+        else:
+            self._chunks.append(data)
+            self.length += len(data)
+        return True
+
+    def hold(self, data: bytes) -> None:
+        """Keep `data` in memory, though it may be too much; while there is no file."""
+        self._chunks.append(data)
+        self.length += len(data)
 
     def has_room(self, octets: int) -> bool:
         """Whether so many more stay in memory."""
         return self._fd < 0 and self.length + octets <= self._memory
 
-    def _move_to_file(self) -> None:
+    def spill(self) -> None:
+        """Have a file for what is in memory, and all that comes."""
         with tempfile.TemporaryFile(buffering=0, dir=self._directory) as file:
             fd = os.dup(file.fileno())
         try:

@@ -10,7 +10,9 @@ import gc
 import itertools
 import json
 import socket
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from weakref import WeakSet
@@ -95,6 +97,8 @@ class DataPlane:
     async def start(self, sockets: Iterable[Bound]) -> None:
         """Serve on these listening sockets; each comes with the listener's configuration."""
         self._wheel.start()
+        with suppress(FileNotFoundError):
+            tempfile.gettempdir()  # is found by making a file, for which there may be no descriptor later
         self._listen(sockets)
         # What exists now lives as long as the process: the collector need not look at it again.
         # Exchanges make no cycles, so looking at the young ones less often costs nothing either.

@@ -10,7 +10,9 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from proxy.descriptors import NONE_LEFT
 from proxy.errors import UpstreamError, in_words
+from proxy.http.shortage import PATIENCE, shortage_of
 from proxy.upstream.endpoint import Endpoint
 from proxy.upstream.h1 import UpstreamConnection
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from proxy.upstream.pool import Pool
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.1  # seconds between two looks at a Unix socket whose queue is full
-_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_LACKING = errno.ENOBUFS, errno.ENOMEM
 
 Place = tuple[int, object]  # address family, and what `connect` takes
 
@@ -26,10 +28,25 @@ Place = tuple[int, object]  # address family, and what `connect` takes
 async def connect(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
     """A new connection to `endpoint`, by `pool.opens` where connections are made in another way.
 
+    While no descriptor is free it waits for one; `timeouts.connect` begins after that.
+
     Raises:
         UpstreamError: refused, unreachable, closed at once, unknown name; 504 when it took longer than
-            `timeouts.connect`, 503 when no descriptor was left. Nothing of a request was sent.
+            `timeouts.connect`, 503 when no descriptor became free. Nothing of a request was sent.
     """
+    shortage, until = shortage_of(pool.loop), monotonic() + PATIENCE
+    waits = shortage.lasts
+    while True:
+        if waits and not await shortage.turn(until, pool.loop):
+            raise UpstreamError("connect", "no descriptor became free", status=503, unsent=True, ours=True)
+        connection = await _connected(pool, endpoint)
+        if connection is not None:
+            return connection
+        waits = True
+
+
+async def _connected(pool: Pool, endpoint: Endpoint) -> UpstreamConnection | None:
+    """The connection; None where no descriptor is free."""
     try:
         began = monotonic()
         async with asyncio.timeout(pool.timeouts.connect):
@@ -44,7 +61,9 @@ async def connect(pool: Pool, endpoint: Endpoint) -> UpstreamConnection:
     except UnicodeError as error:  # a name that cannot be looked up at all
         raise UpstreamError("connect", str(error), unsent=True) from None
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if error.errno in NONE_LEFT:
+            return None
+        if error.errno in _LACKING:
             raise UpstreamError("connect", in_words(error), status=503, unsent=True, ours=True) from None
         raise UpstreamError("connect", in_words(error), unsent=True) from None
 

@@ -258,6 +258,13 @@ class Endpoint:
         if len(self.idle) > at:
             self.idle[at].discard()
 
+    def close_oldest(self) -> bool:
+        """Close the connection that was idle for longest; False where none is."""
+        if not self.idle:
+            return False
+        self.idle.pop(0).discard()
+        return True
+
     def forget(self, connection: UpstreamConnection) -> None:
         if connection in self.idle:
             self.idle.remove(connection)

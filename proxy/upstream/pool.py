@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from proxy.balancing.strategy import Strategy
 from proxy.clock import DeadlineWheel
 from proxy.http.exchange import Exchange
+from proxy.http.shortage import shortage_of
 from proxy.observe.counters import Counters
 from proxy.observe.events import Report, unreported
 from proxy.upstream import ejection
@@ -83,6 +84,7 @@ class Pool:
         self._course = Course()
         self._renew()
         wheel.tick_while_used(self._tick)
+        shortage_of(loop).lenders.add(self)
 
     def use_strategy(self, strategy: Strategy) -> None:
         """This one picks; it learns at the next rebuild from whom."""

@@ -141,6 +141,28 @@ def test_a_folder_that_is_gone_is_said(tmp_path):
     assert spool.read(0, 100) == b"a" * 10
 
 
+def test_more_than_the_memory_is_held_until_there_is_a_file(spool):
+    spool.append(b"a" * 100)
+    spool.hold(b"b" * 50)
+    assert (spool.length, spool.in_file, spool.has_room(0)) == (150, False, False)
+    assert spool.read(99, 2) == b"ab"
+    spool.spill()
+    spool.append(b"c")
+    assert (spool.length, spool.in_file) == (151, True)
+    assert spool.read(99, 100) == b"a" + b"b" * 50 + b"c"
+
+
+def test_without_a_descriptor_all_stays_in_memory(spool, monkeypatch):
+    def none(**_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    spool.hold(b"a" * 150)
+    monkeypatch.setattr("tempfile.TemporaryFile", none)
+    with pytest.raises(OSError, match="Too many"):
+        spool.spill()
+    assert (spool.length, spool.in_file, spool.read(0, 200)) == (150, False, b"a" * 150)
+
+
 # Bodies.
 
 

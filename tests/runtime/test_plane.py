@@ -2,6 +2,7 @@ import asyncio
 import gc
 import json
 import socket
+import tempfile
 
 import pytest
 
@@ -68,6 +69,12 @@ async def test_it_serves(plane):
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert answer.endswith(b"pong")
     assert (await get(name, b"/else")).startswith(b"HTTP/1.1 502 ")
+
+
+async def test_the_folder_for_files_is_found_while_there_are_descriptors(plane, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    await plane()
+    assert tempfile.tempdir == tempfile.gettempdir()
 
 
 async def test_what_the_configuration_says_of_clients(plane):

@@ -2,12 +2,14 @@ import asyncio
 import errno
 import socket
 import struct
+from time import monotonic
 
 import pytest
 
 from proxy.balancing.round_robin import RoundRobin
 from proxy.clock import DeadlineWheel
 from proxy.errors import UpstreamError
+from proxy.http.shortage import POLL, shortage_of
 from proxy.upstream import connect as room
 from proxy.upstream.connect import connect
 from proxy.upstream.endpoint import Endpoint
@@ -174,10 +176,61 @@ async def test_no_connection_in_time(monkeypatch):
     assert made[0].fileno() == -1  # nothing leaks
 
 
-async def test_no_descriptor_left_is_our_own_fault(monkeypatch):
-    def none(*args):
-        raise OSError(errno.EMFILE, "too many")
+def scarce(monkeypatch, number, times):
+    """Sockets cannot be made so often; returns how often it still is."""
+    left, make = [number] * times, socket.socket
 
-    monkeypatch.setattr(room.socket, "socket", none)
+    def maker(*args, **options):
+        if left:
+            raise OSError(left.pop(), "none left")
+        return make(*args, **options)
+
+    monkeypatch.setattr(room.socket, "socket", maker)
+    return left
+
+
+@pytest.mark.parametrize("number", [errno.ENOBUFS, errno.ENOMEM])
+async def test_no_memory_left_is_our_own_fault(monkeypatch, number):
+    scarce(monkeypatch, number, 1)
     error = await failure("127.0.0.1", 9)
     assert (error.status, error.ours) == (503, True)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+async def test_without_a_descriptor_it_waits_for_one(monkeypatch, number):
+    """Not on the endpoint's time."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        left = scarce(monkeypatch, number, 2)
+        connection = await try_connect(*listener.getsockname(), seconds=POLL / 2)
+        assert connection.is_usable(0.0)
+        assert left == []
+        await close(connection)
+
+
+async def test_that_no_descriptor_becomes_free_is_our_own_fault(monkeypatch):
+    monkeypatch.setattr(room, "PATIENCE", 0.0)
+    scarce(monkeypatch, errno.EMFILE, 1000)
+    error = await failure("127.0.0.1", 9)
+    assert (error.status, error.ours, error.reason) == (503, True, "no descriptor became free")
+
+
+async def test_who_comes_later_stands_behind_those_who_wait():
+    loop, order = asyncio.get_running_loop(), []
+
+    class First:
+        def turn(self):
+            order.append("first")
+
+    first = First()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        shortage_of(loop).line_up(first, monotonic() + 1.0, loop)
+        connection = await try_connect(*listener.getsockname())
+        order.append("second")
+        await close(connection)
+    assert order == ["first", "second"]
+
+
+async def test_a_pool_lends_its_idle_connections():
+    endpoint = Endpoint("name", "127.0.0.1", 9, 1, IdleLimit(1.0), 8)
+    pool = pool_of(endpoint)
+    assert pool in shortage_of(pool.loop).lenders

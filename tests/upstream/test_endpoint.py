@@ -30,6 +30,17 @@ def test_the_freshest_connection_is_taken_first():
     assert endpoint.take_idle(1.0) is None
 
 
+def test_the_oldest_is_closed_to_make_room():
+    endpoint = Endpoint("a:1", "a", 1, 1, IdleLimit(9.0), 2)
+    first, second = Idle(), Idle()
+    endpoint.keep(first)
+    endpoint.keep(second)
+    assert endpoint.close_oldest()
+    assert (first.discarded, second.discarded, endpoint.idle) == (True, False, [second])
+    assert endpoint.close_oldest()
+    assert not endpoint.close_oldest()
+
+
 def test_what_is_not_usable_is_thrown_away():
     endpoint = Endpoint("a:1", "a", 1, 1, IdleLimit(9.0), 9)
     good, *bad = Idle(), Idle(usable=False), Idle(usable=False)
