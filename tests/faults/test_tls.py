@@ -68,7 +68,7 @@ def test_certificates_are_renewed_under_load(stage, authority, loop):
                     assert not (await reload(proxy))["problems"]
                     await new.more(20)
                 shown.append(await serial(proxy.place, context))
-                other, key = authority.issue("b.example", file="other")
+                other, _ = authority.issue("b.example", file="other")
                 for spoil in (lambda path: path.write_bytes(path.read_bytes()[:300]),
                               lambda path: path.write_bytes(other.read_bytes()),
                               lambda path: path.unlink()):
