@@ -6,6 +6,7 @@ rule; the descriptions are what an editor shows. Models are frozen: a reload mak
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -46,6 +47,11 @@ class Listener(Model):
         "client is shown the one that is for the name it asks for, or else the first. null: plain HTTP."
     )
     proxy_protocol: Later = Field(None, description=LATER)
+
+    def successor(self, listeners: Iterable[Listener]) -> Listener | None:
+        """What it is in another configuration: what has its address, which for port 0 may be several."""
+        same = [one for one in listeners if one.address == self.address]
+        return next((one for one in same if bool(one.tls) is bool(self.tls)), same[0] if same else None)
 
 
 class Timeouts(Model):

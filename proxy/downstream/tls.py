@@ -33,10 +33,9 @@ class Certificates:
         shown: each with what shows it; the first is for clients that ask for none of the names, or for none.
     """
 
-    __slots__ = ("_by_name", "_first", "contexts")
+    __slots__ = ("_by_name", "_first")
 
     def __init__(self, shown: Sequence[tuple[Certificate, ssl.SSLContext]]) -> None:
-        self.contexts = {certificate.pem: context for certificate, context in shown}
         self._first = shown[0][1]
         self._by_name: dict[str, ssl.SSLContext] = {}
         for certificate, context in shown:

@@ -80,9 +80,8 @@ class Rebinding:
 
     def commit(self) -> None:
         """From now on these are the sockets. Those of slots that are no more wait in `shed`."""
-        by_address = {listener.address: listener for listener in self._listeners}
         for door, sockets in self._more:
-            door.listener = by_address[door.listener.address]
+            door.listener = door.listener.successor(self._listeners) or door.listener
             self._resize(door, sockets)
         self._sockets.doors = [*self._kept, *self.added]
         self._sockets.count = self._count

@@ -17,7 +17,7 @@ from proxy.runtime.build import building
 from proxy.runtime.build_log import open_log
 from proxy.runtime.carry import Carry
 from proxy.runtime.runtime import Runtime
-from proxy.runtime.showing import Shown, showing
+from proxy.runtime.showing import Loaded, loading
 from proxy.runtime.slices import in_slices
 
 
@@ -29,11 +29,11 @@ class Draft:
     log: AccessLog | None
     runtime: Runtime
     carry: Carry
-    shown: Shown
+    certificates: Loaded
 
 
 async def draw_up(config: Config, old_config: Config, old: Runtime, old_log: AccessLog | None,
-                  shown: Shown, loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel) -> Draft:
+                  certificates: Loaded, loop: asyncio.AbstractEventLoop, wheel: DeadlineWheel) -> Draft:
     """Build it, a little at a time.
 
     Raises:
@@ -44,12 +44,12 @@ async def draw_up(config: Config, old_config: Config, old: Runtime, old_log: Acc
     log = old_log if same_log else None if config.access_log is None else open_log(config.access_log)
     carry = Carry(config, old_config, old)
     try:
-        shown = await in_slices(showing(config.listen, shown))
+        certificates = await in_slices(loading(config.listen, certificates))
         runtime = await in_slices(building(config, log, loop, wheel, carry, old.counters))
     except BaseException:
         throw_away(log, old_log)
         raise
-    return Draft(config, log, runtime, carry, shown)
+    return Draft(config, log, runtime, carry, certificates)
 
 
 def throw_away(log: AccessLog | None, other_than: AccessLog | None) -> None:

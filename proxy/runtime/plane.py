@@ -18,7 +18,6 @@ from typing import Any
 from weakref import WeakSet
 
 from proxy.clock import DeadlineWheel
-from proxy.config.address import Address
 from proxy.config.schema import Config
 from proxy.config.schema import Listener as ListenerConfig
 from proxy.descriptors import connection_capacity
@@ -37,7 +36,7 @@ from proxy.runtime.counting import Inventory
 from proxy.runtime.draft import Draft, close_after, draw_up, throw_away
 from proxy.runtime.recall import explained, redaction_for, requests_told, ring_of
 from proxy.runtime.runtime import Runtime
-from proxy.runtime.showing import showing
+from proxy.runtime.showing import loading, shown_by
 from proxy.runtime.slices import at_once
 from proxy.tasks import spawn
 
@@ -76,8 +75,8 @@ class DataPlane:
         limits = config.limits
         self._gate = Gate(connection_capacity(limits.connections), limits.connections_per_client)
         self._trust = AddressSet(config.trusted_proxies)
-        self._shown = at_once(showing(config.listen))
-        self._listeners: dict[Listener, Address | None] = {}  # None: no reload takes it away
+        self._certificates = at_once(loading(config.listen))
+        self._listeners: dict[Listener, ListenerConfig | None] = {}  # None: no reload takes it away
         self._draining: set[asyncio.Task[None]] = set()
         self._old_logs: WeakSet[AccessLog] = WeakSet()
         self._tell: Tell = _tell_nobody
@@ -109,10 +108,10 @@ class DataPlane:
     def _listen(self, sockets: Iterable[Bound]) -> None:
         for config, sock in sockets:
             sock.setblocking(False)
-            shown = None if config is None else self._shown.get(config.address)
+            shown = shown_by(config, self._certificates)
             listener = Listener(
                 sock, self._switch, self._gate, self._trust.__contains__, self._loop, shown)
-            self._listeners[listener] = None if config is None else config.address
+            self._listeners[listener] = config
             listener.start()
 
     # Another configuration.
@@ -126,7 +125,8 @@ class DataPlane:
         """
         self.forget()
         self._draft = await draw_up(
-            config, self._config, self._runtime, self._log, self._shown, self._loop, self._wheel)
+            config, self._config, self._runtime, self._log, self._certificates, self._loop,
+            self._wheel)
 
     def forget(self) -> None:
         """It does not come to that."""
@@ -153,7 +153,7 @@ class DataPlane:
         self._runtime.in_force()
         self._switch.runtime = self._runtime
         self._switch.ring = ring_of(self._config, self._switch.ring)
-        self._shown = draft.shown
+        self._certificates = draft.certificates
         self._face_clients(old)
         self._listen(sockets)
         self._stop_listening()
@@ -172,8 +172,11 @@ class DataPlane:
         """What counts before anything is asked."""
         limits = self._config.limits
         self._gate.become(connection_capacity(limits.connections), limits.connections_per_client)
-        for listener, address in self._listeners.items():
-            listener.certificates = None if address is None else self._shown.get(address)
+        for listener, before in self._listeners.items():
+            now = None if before is None else before.successor(self._config.listen)
+            if now is not None:
+                self._listeners[listener] = now
+                listener.certificates = shown_by(now, self._certificates)
         if self._config.trusted_proxies != old.trusted_proxies:
             self._trust = AddressSet(self._config.trusted_proxies)
             for listener in self._listeners:
@@ -181,8 +184,9 @@ class DataPlane:
 
     def _stop_listening(self) -> None:
         """Where the configuration has no listener any more: who waits to be accepted is served, too."""
-        wanted = {None, *(listener.address for listener in self._config.listen)}
-        for listener in [one for one, address in self._listeners.items() if address not in wanted]:
+        wanted = {listener.address for listener in self._config.listen}
+        gone = [one for one, config in self._listeners.items() if config and config.address not in wanted]
+        for listener in gone:
             task = spawn(self._loop, listener.drain(self._config.timeouts.drain))
             self._draining.add(task)
             task.add_done_callback(self._draining.discard)

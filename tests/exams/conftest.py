@@ -1,7 +1,8 @@
 import pytest
 
+from tests.authority import Authority
 from tests.exams.judges import Echo
-from tests.scenarios.support import Stage, free_port
+from tests.scenarios.support import HOST, Stage, free_port
 
 YAML = """
 timeouts: {request_head: 5s}
@@ -30,7 +31,9 @@ def before_echo(stage):
     echo = Echo(stage.folder / "echo", free_port())
     stage.push(echo.end)
     echo.wait_ready()
-    return stage.proxy(YAML % echo.address)
+    tls = Authority(stage.folder).tls("localhost", HOST)
+    listen = f"listen: ['{HOST}:0', {{address: 'localhost:0', tls: {tls}}}]\n"
+    return stage.proxy(listen + YAML % echo.address)
 
 
 @pytest.fixture

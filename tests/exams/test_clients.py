@@ -6,37 +6,37 @@ import sys
 import pytest
 
 from tests.exams.judges import run
-from tests.scenarios.support import free_port
 
-# Checks that also (or only) speak TLS; the plain half of each is in tests/scenarios.
-NEED_TLS = {
-    "chromium h2 page",
+# Checks that want HTTP/2 and nothing less.
+NEED_H2 = {
     "curl h2 upload",
-    "curl parallel h2, 40 streams",
-    "curl tls h1",
     "curl tls h2",
-    "curl_cffi as Chrome",
-    "curl_cffi as Firefox",
-    "curl_cffi as Safari",
-    "h2load 500 requests, 10 streams",
-    "hey h2",
     "httpx h2",
     "nghttp h2 tls",
     "niquests h2 multiplexed",
     "node fetch, http agent, http2",
-    "requests",
 }
 
 
-@pytest.mark.program("curl", "wget", "h2load", "ab", "wrk", "siege")
+@pytest.mark.program("curl", "wget", "h2load", "nghttp", "ab", "wrk", "hey", "siege", "node", "chromium")
 def test_real_clients(before_echo):
-    ports = (before_echo.port, "--tls-port", free_port())  # nobody answers at the second
+    ports = (before_echo.places()[0][1], "--tls-port", before_echo.places()[1][1])
     said = run("exams/clients/run.py", *ports, "--python", sys.executable, patience=120)
     results = re.findall(r"^(ok  |FAIL|skip) ([^'\"\n]*?) *(?:['\"].*)?$", said, re.MULTILINE)
-    judged = {name: result for result, name in results if name not in NEED_TLS}
-    print("left out, as they need TLS:", *sorted(name for _, name in results if name in NEED_TLS), sep="\n  ")
-    assert len(judged) >= 16
+    judged = {name: result for result, name in results if name not in NEED_H2}
+    print("left out, as they need HTTP/2:", *sorted(name for _, name in results if name in NEED_H2), sep="\n  ")
+    assert len(judged) == 25
     assert {name for name, result in judged.items() if result != "ok  "} == set()
+
+
+def test_what_sslyze_finds(before_echo):
+    """No old version, no weak suite, none of the famous holes."""
+    said = run("exams/tls/run.py", before_echo.places()[1][1], "--sslyze", f"{sys.executable} -m sslyze",
+               patience=120)
+    suites = re.findall(r"^sslyze (?:ssl|tls)\w+: (\d+) suites$", said, re.MULTILINE)
+    assert suites == ["0", "0", "0", "0", "5", "3"]  # SSL 2 and 3, TLS 1.0 to 1.3
+    assert "heartbleed False | ccs False | robot NOT_VULNERABLE" in said
+    assert "client renegotiation DoS False | compression False" in said
 
 
 @pytest.mark.program("slowhttptest")

@@ -203,19 +203,33 @@ def test_a_reload_turns_it_on_and_off(stage, authority, tls, loop):
                 assert wire.version() == "TLSv1.3"
 
 
+def test_ports_that_the_system_chooses_are_told_apart(stage, authority, tls, loop):
+    """One address twice, once with TLS: the start and a reload give each its own."""
+    proxy = stage.proxy(f"listen: ['{HOST}:0', {{address: '{HOST}:0', tls: {tls}}}]\n"
+                        "routes: [{respond: {status: 204}}]", loop=loop)
+    for number in (2, 3):
+        plain, secure = proxy.places()
+        assert ask(plain).status == 204
+        with dial(secure, authority.client()) as wire:
+            wire.sendall(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+            assert b" 204 " in wire.recv(4096)
+        subprocess.run(["kill", "-HUP", str(proxy.pid)], check=True)
+        proxy.wait_said(f"generation {number} ")
+
+
 def test_a_stop_says_goodbye(stage, tls, authority, loop):
     """An idle connection ends with close_notify, a running answer is finished first."""
     origin = stage.origin()
     proxy = stage.before(origin, top=f"listen: {{address: '{HOST}:0', tls: {tls}}}", loop=loop)
     context = authority.client()
     idle, busy = dial(proxy.place, context), dial(proxy.place, context)
-    for wire in (idle, busy):
-        wire.sendall(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
-        played = origin.accept() if wire is idle else played
-        played.request()
-        if wire is idle:
-            played.send(OK)
-            assert Wire(idle).response().status == 200
+    idle.sendall(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+    played = origin.accept()
+    played.request()
+    played.send(OK)
+    assert Wire(idle).response().status == 200
+    busy.sendall(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+    played.request()
     subprocess.run(["kill", "-TERM", str(proxy.pid)], check=True)
     assert idle.recv(1) == b""  # a cut would raise
     played.send(OK)
