@@ -81,6 +81,8 @@ def test_certificates_are_renewed_under_load(stage, authority, loop):
                 await new.more(20)
                 shown.append(await serial(proxy.place, context))
                 whole = await download
+            long.close()
+            await asyncio.sleep(0)
             return shown, refused, whole, kept.outcomes, new.outcomes, watch
 
     shown, refused, whole, kept, new, watch = asyncio.run(scenario())

@@ -1,18 +1,18 @@
 """Sockets that come and go while others go on."""
 
 import socket
-from types import SimpleNamespace
 
 import pytest
 
 from proxy.config.address import Address
+from proxy.config.schema import Listener
 from proxy.process.rebinding import Rebinding, close_shed
 from proxy.process.sockets import CannotListen, ListeningSockets
 from proxy.process.steering import let_go, steer
 
 
 def listeners(*addresses):
-    return [SimpleNamespace(address=Address.parse(address)) for address in addresses]
+    return [Listener(address=Address.parse(address)) for address in addresses]
 
 
 @pytest.fixture

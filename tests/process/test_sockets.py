@@ -1,10 +1,10 @@
 import os
 import socket
-from types import SimpleNamespace
 
 import pytest
 
 from proxy.config.address import Address
+from proxy.config.schema import Listener
 from proxy.process import sockets
 from proxy.process.sockets import CannotListen, ListeningSockets
 
@@ -15,7 +15,7 @@ def bind():
     opened = []
 
     def bind_all(*addresses, count=1):
-        listeners = [SimpleNamespace(address=Address.parse(address)) for address in addresses]
+        listeners = [Listener(address=Address.parse(address)) for address in addresses]
         opened.append(ListeningSockets(listeners, count, "proxy.yaml"))
         return opened[-1]
 
