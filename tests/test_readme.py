@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from proxy import cli
 from proxy.config.load import load
+from tests.authority import Authority
 
 ROOT = Path(__file__).parents[1]
 TEXTS = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md")}
@@ -30,8 +31,11 @@ SHELL_LINES = [shlex.split(line, comments=True) for block in blocks("sh") for li
 
 @pytest.mark.parametrize("block", blocks("yaml"))
 def test_configurations_are_valid(block, tmp_path):
-    for folder in ("static", "staticfiles", "dist", "public", "private"):
-        (tmp_path / folder).mkdir()
+    for folder in ("static", "staticfiles", "dist", "public", "private", "acme/.well-known/acme-challenge"):
+        (tmp_path / folder).mkdir(parents=True)
+    certificate, key = Authority(tmp_path).issue("www.example.com")
+    certificate.rename(tmp_path / "fullchain.pem")
+    key.rename(tmp_path / "privkey.pem")
     file = tmp_path / "config.yaml"
     file.write_text(block)
     assert load(file).routes
