@@ -115,5 +115,5 @@ def _text(value: Node) -> str:
         value = ", ".join(map(_text, value)) or "none"
     elif isinstance(value, bool) or value is None:
         value = str(value).lower().replace("none", "null")
-    text = str(value)
+    text = str(value).replace("\n", "\\n")  # one line for each difference
     return text if len(text) <= LONGEST else text[:LONGEST] + "..."

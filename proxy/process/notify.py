@@ -26,27 +26,33 @@ class Notifier:
         watched = environ.pop("WATCHDOG_PID", str(os.getpid()))
         micros = environ.get("WATCHDOG_USEC", "")
         # Half of what systemd waits for, as it recommends.
+        self._status = "STATUS="
         self._pause = int(micros) / 2e6 if micros.isdigit() and watched == str(os.getpid()) else 0.0
 
     def ready(self, status: str) -> None:
-        self._say("READY=1", f"STATUS={status}")
+        self._become(status, "READY=1")
 
     def reloading(self) -> None:
         """`ready` ends it. The time is what `Type=notify-reload` tells it from earlier ones by."""
-        self._say("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", "STATUS=reloading")
+        self._become("reloading", "RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        self._say("STOPPING=1", "STATUS=finishing what runs")
+        self._become("finishing what runs", "STOPPING=1")
 
     def succeeded_by(self, pid: int) -> None:
         """Another process is the service from now on; this one, whose word counts still, must say so."""
-        self._say(f"MAINPID={pid}", f"STATUS=handed over to {pid}")
+        self._become(f"handed over to {pid}", f"MAINPID={pid}")
 
     def keep_alive(self, loop: asyncio.AbstractEventLoop) -> None:
         """Say again and again that the loop turns, if systemd wants to hear that."""
         if self._pause and self._address:
-            self._say("WATCHDOG=1")
+            # Of who follows another program nobody heard what it said before it was the service.
+            self._say("WATCHDOG=1", self._status)
             loop.call_later(self._pause, self.keep_alive, loop)
+
+    def _become(self, status: str, *lines: str) -> None:
+        self._status = f"STATUS={status}"
+        self._say(*lines, self._status)
 
     def _say(self, *lines: str) -> None:
         if not self._address:

@@ -1,3 +1,4 @@
+import pwd
 import subprocess
 
 import pytest
@@ -66,6 +67,9 @@ def test_a_dockerfile_without_root(capsys):
     assert dict(steps)["ENTRYPOINT"] == '["python", "-m", "proxy"]'
     after = [step for step, _ in steps[[step for step, _ in steps].index("USER"):]]
     assert "RUN" not in after
+    [made] = [words for step, words in steps if step == "RUN" and words.startswith("useradd")]
+    with pytest.raises(KeyError):  # Debian, on which the image stands, has some of its own, `proxy` among them
+        pwd.getpwnam(made.split()[-1])
 
 
 @pytest.mark.parametrize("text, word", [

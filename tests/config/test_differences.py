@@ -53,6 +53,12 @@ def test_one_thing(old, new, said):
     assert lines((old, new)) == said
 
 
+def test_a_difference_is_one_line():
+    old, new = (loads(f'listen: a:1\nroutes: [{{respond: {{body: "{body}"}}}}]') for body in ("a\\n", "b\\n"))
+    assert list(map(str, differences(outline(old), outline(new)))) == [
+        r"routes[everything].respond.body: a\n -> b\n"]
+
+
 def test_routes_for_the_same_are_told_apart():
     extra = "\n  - reverse_proxy: old\n  - match: {path: /a/*}\n    reverse_proxy: old\n"
     assert lines(("  - name: last", extra + "  - name: last")) == [

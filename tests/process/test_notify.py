@@ -63,11 +63,13 @@ def test_the_watchdog_is_told_twice_as_often_as_it_looks(systemd, environ):
     environ |= {"WATCHDOG_USEC": "3000000", "WATCHDOG_PID": str(os.getpid())}
     notifier, loop = Notifier(environ), FakeLoop()
     notifier.keep_alive(loop)
-    assert heard(systemd) == ["WATCHDOG=1"]
+    assert heard(systemd) == ["WATCHDOG=1", "STATUS="]
     ((delay, call, args),) = loop.later
     assert delay == 1.5
+    notifier.ready("2 workers serve")
+    assert heard(systemd)[0] == "READY=1"
     call(*args)
-    assert heard(systemd) == ["WATCHDOG=1"]
+    assert heard(systemd) == ["WATCHDOG=1", "STATUS=2 workers serve"]
     assert "WATCHDOG_PID" not in environ
 
 
