@@ -68,7 +68,7 @@ def test_a_dockerfile_without_root(capsys):
     after = [step for step, _ in steps[[step for step, _ in steps].index("USER"):]]
     assert "RUN" not in after
     [made] = [words for step, words in steps if step == "RUN" and words.startswith("useradd")]
-    with pytest.raises(KeyError):  # Debian, on which the image stands, has some of its own, `proxy` among them
+    with pytest.raises(KeyError):  # one of Debian's own, like `proxy`, is taken
         pwd.getpwnam(made.split()[-1])
 
 
