@@ -24,6 +24,7 @@ class Case:
         flask: behind the proxy is Flask under gunicorn, not the bare origin.
         idle: while 1,000 other connections sit idle; how much memory these take is measured too.
         half_of: at half the rate that the subject reached in this case.
+        secure: over TLS 1.3, with a key on the curve P-256.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Case:
     flask: bool = False
     idle: bool = False
     half_of: str = ""
+    secure: bool = False
 
     @property
     def is_static(self) -> bool:
@@ -41,7 +43,7 @@ class Case:
 
     def takes(self, subject: Subject) -> bool:
         """Whether a subject can take part."""
-        if subject.only and self.name not in subject.only:
+        if (subject.only and self.name not in subject.only) or (self.secure and not subject.can_be_secure):
             return False
         return (subject.serves_files or not self.is_static) and (subject.can_log or not self.logged)
 
@@ -68,5 +70,9 @@ _ALL = (
     Case("static64k", "static files", "64 KB", Load("/static/64k.html")),
     Case("static-mix", "static files", "1,000 files of 1-64 KB, by Zipf's law", Load("/static/", mix=True)),
     Case("static10m", "static files", "10 MB", Transfers("/static/10m.bin")),
+    Case("tls-small", "TLS", "14 bytes proxied", Load("/"), secure=True),
+    Case("tls-fresh", "TLS", "14 bytes proxied, fresh connections", Load("/", fresh=True), secure=True),
+    Case("tls-static1k", "TLS", "1 KB file", Load("/static/1k.html"), secure=True),
+    Case("tls-static64k", "TLS", "64 KB file", Load("/static/64k.html"), secure=True),
 )
 CASES: dict[str, Case] = {case.name: case for case in _ALL}

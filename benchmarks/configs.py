@@ -25,6 +25,7 @@ class Setup:
         site: the folder of its static files.
         folder: its own, for configuration and logs.
         logged: whether it writes an access log, to a file.
+        pem: its certificate and key, where it speaks TLS.
     """
 
     listen: int
@@ -32,6 +33,7 @@ class Setup:
     site: Path
     folder: Path
     logged: bool = False
+    pem: Path | None = None
 
     @property
     def access_log(self) -> Path:
@@ -58,8 +60,9 @@ def _log(setup: Setup, form: str) -> str:
 
 
 def _ours(setup: Setup, told: str, workers: int = 1) -> str:
+    tls = f"{{certificate: {setup.pem}, key: {setup.pem}}}" if setup.pem else "null"
     return f"""\
-listen: 127.0.0.1:{setup.listen}
+listen: {{address: 127.0.0.1:{setup.listen}, tls: {tls}}}
 workers: {workers}
 {told}
 pools:
@@ -95,7 +98,8 @@ http {{
     keepalive_requests {ENDLESS};
   }}
   server {{
-    listen 127.0.0.1:{setup.listen} backlog=1024;
+    listen 127.0.0.1:{setup.listen} {"ssl " if setup.pem else ""}backlog=1024;
+    {_nginx_tls(setup.pem) if setup.pem else ""}
     location /static/ {{ alias {setup.site}/; }}
     location / {{
       proxy_pass http://web;
@@ -115,7 +119,12 @@ http {{
 """
 
 
+def _nginx_tls(pem: Path) -> str:
+    return f"ssl_certificate {pem}; ssl_certificate_key {pem}; ssl_protocols TLSv1.2 TLSv1.3;"
+
+
 def haproxy(setup: Setup) -> str:
+    tls = f" ssl crt {setup.pem}" if setup.pem else ""
     return f"""\
 global
   maxconn 8000
@@ -128,10 +137,10 @@ defaults
   # As the others do: a new client's first request may go over a kept connection, too.
   http-reuse always
 frontend clients
-  bind 127.0.0.1:{setup.listen} backlog 1024
+  bind 127.0.0.1:{setup.listen} backlog 1024{tls}
   unique-id-format %{{+X}}o%ci%cp%fi%fp%Ts%rt%pid
   http-request set-header X-Forwarded-For %[src]
-  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Proto http{"s" if setup.pem else ""}
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
   http-request set-header X-Forwarded-Port %[dst_port]
   http-request set-header X-Real-IP %[src]
@@ -148,10 +157,11 @@ def caddy(setup: Setup) -> str:
     return f"""\
 {{
   admin off
-  auto_https off
+  auto_https {"disable_redirects" if setup.pem else "off"}
   persist_config off
 }}
-http://:{setup.listen} {{
+{f"https://localhost:{setup.listen}, https://127.0.0.1" if setup.pem else "http://"}:{setup.listen} {{
+  {f"tls {setup.pem} {setup.pem}" if setup.pem else ""}
   bind 127.0.0.1
   handle_path /static/* {{
     root * {setup.site}

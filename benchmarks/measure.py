@@ -19,7 +19,7 @@ from benchmarks import transfers, wrk
 from benchmarks.cases import Case
 from benchmarks.configs import Setup
 from benchmarks.idle import CONNECTIONS, idle_connections
-from benchmarks.origin import flask_origin, make_site, nginx_origin
+from benchmarks.origin import flask_origin, make_pem, make_site, nginx_origin
 from benchmarks.pace import Pace
 from benchmarks.process import free_port
 from benchmarks.subjects import Subject, served
@@ -90,6 +90,7 @@ class Runner:
         self.samples: Samples = {}
         self.failures: list[str] = []
         self._site = make_site(bench.folder)
+        self._pem = make_pem(bench.folder)
 
     def run(self) -> None:
         """Fill `samples` and `failures`."""
@@ -104,7 +105,8 @@ class Runner:
         upstream = stack.enter_context(behind)
         started = []
         for subject in self.plan.taking_part(case):
-            setup = Setup(free_port(), upstream, self._site, _folder(folder / subject.name), case.logged)
+            setup = Setup(free_port(), upstream, self._site, _folder(folder / subject.name), case.logged,
+                          self._pem if case.secure else None)
             try:
                 pid = stack.enter_context(served(subject, setup, self.bench.proxy_cpu, _ready_path(case)))
             except RuntimeError as error:
@@ -212,7 +214,7 @@ def _answers(case: Case, one: Running, seconds: float) -> Answers:
     load = replace(case.load, pause_ms=one.pace.pause_ms) if one.pace else case.load
     if load.known:
         load = replace(load, validators=validators(one.port, load.path))
-    return wrk.run(load, one.port, seconds, one.folder)
+    return wrk.run(load, one.port, seconds, one.folder, secure=case.secure)
 
 
 def _figures(answers: Answers, before: Usage, after: Usage, memory: int) -> Sample:

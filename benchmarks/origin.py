@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,17 @@ def make_site(folder: Path) -> Path:
         (site / name).write_bytes(os.urandom(size))
     mix.make_files(site)
     return site
+
+
+def make_pem(folder: Path) -> Path:
+    """A certificate that nobody should believe, and its key, in one file."""
+    key, certificate, pem = folder / "key.pem", folder / "certificate.pem", folder / "both.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2",
+         "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    pem.write_text(certificate.read_text() + key.read_text())
+    return pem
 
 
 @contextmanager

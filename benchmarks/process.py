@@ -6,6 +6,7 @@ import http.client
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,19 +57,22 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], port: int, path: str, log: Path) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes], port: int, path: str, log: Path, *,
+                     secure: bool = False) -> None:
     """Return once `path` is answered with a 200; raise with the program's own words if it never is."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
-        if _status(port, path) == 200:
+        if _status(port, path, secure=secure) == 200:
             return
         time.sleep(0.05)  # between two looks, not a guess: only a 200 ends this
     words = log.read_text(errors="replace")[-2000:]
     raise RuntimeError(f"{process.args!r} did not answer {path} with 200 on port {port}:\n{words}")
 
 
-def _status(port: int, path: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+def _status(port: int, path: str, *, secure: bool) -> int:
+    connection = (
+        http.client.HTTPSConnection("127.0.0.1", port, timeout=5, context=unverified()) if secure else
+        http.client.HTTPConnection("127.0.0.1", port, timeout=5))
     try:
         connection.request("GET", path)
         return connection.getresponse().status
@@ -76,3 +80,11 @@ def _status(port: int, path: str) -> int:
         return 0
     finally:
         connection.close()
+
+
+def unverified() -> ssl.SSLContext:
+    """For a certificate that was made for the occasion."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

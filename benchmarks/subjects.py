@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Subject:
-    """One proxy; `serves_files`, `can_log` and `only` say which cases it takes part in.
+    """One proxy; `serves_files`, `can_log`, `can_be_secure` and `only` say which cases it takes part in.
 
     Attributes:
         only: the names of all its cases; empty: any.
@@ -32,6 +32,7 @@ class Subject:
     only: frozenset[str] = frozenset()
     serves_files = True
     can_log = False
+    can_be_secure = True
 
     def config(self, setup: Setup) -> str:
         """The text of its configuration file."""
@@ -164,6 +165,7 @@ class Caddy(Subject):
 
 class AiohttpProxy(Subject):
     name = "aiohttp"
+    can_be_secure = False
 
     def command(self, setup: Setup, config: Path) -> list[str]:
         ports = [str(setup.listen), str(setup.upstream)]
@@ -190,5 +192,5 @@ def served(subject: Subject, setup: Setup, cpu: int, path: str) -> Iterator[int]
     config, log = setup.folder / "config", setup.folder / "output.log"
     config.write_text(subject.config(setup))
     with running(subject.command(setup, config), cpu, log, subject.env(setup)) as process:
-        wait_until_ready(process, setup.listen, path, log)
+        wait_until_ready(process, setup.listen, path, log, secure=setup.pem is not None)
         yield process.pid

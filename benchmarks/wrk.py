@@ -167,7 +167,7 @@ end
 """
 
 
-def run(load: Load, port: int, seconds: float, folder: Path) -> Answers:
+def run(load: Load, port: int, seconds: float, folder: Path, *, secure: bool = False) -> Answers:
     """Send a load and count; the script stays in `folder`."""
     lua = folder / "load.lua"
     lua.write_text(script(load))
@@ -175,7 +175,7 @@ def run(load: Load, port: int, seconds: float, folder: Path) -> Answers:
         program("wrk"), "--threads", str(load.clients),
         "--connections", str(load.connections),
         "--duration", f"{max(1, round(seconds))}s", "--timeout", "10s",
-        "--script", str(lua), f"http://127.0.0.1:{port}{load.path}",
+        "--script", str(lua), f"{'https' if secure else 'http'}://127.0.0.1:{port}{load.path}",
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
     return parse(done.stdout, done.stderr)

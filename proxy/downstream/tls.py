@@ -106,7 +106,7 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
         if self._left:
             return
         try:
-            plain = self._open(data)
+            plain = self._open_one(data) if self._ready and len(data) <= RECORD else self._open(data)
         except ssl.SSLError as error:
             self._broken(error)
             return
@@ -127,6 +127,18 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._above.resume_writing()
+
+    def _open_one(self, data: bytes) -> bytes:
+        """Mostly that is one record, and the whole of it."""
+        incoming, tls = self._incoming, self._tls
+        incoming.write(data)
+        try:
+            plain: bytes = tls.read(RECORD)
+        except ssl.SSLWantReadError:
+            return b""
+        if incoming.pending or not plain:
+            return plain + self._open_some(b"")
+        return plain
 
     def _open(self, data: bytes) -> bytes:
         """What the client says with that, whole records of it."""
@@ -176,7 +188,15 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
     # The transport of what is above.
 
     def write(self, data: Octets) -> None:
-        self.writelines((data,))
+        if self._ready and len(data) <= RECORD and self._tls is not None and data:
+            try:
+                self._tls.write(data)
+            except ssl.SSLError as error:
+                self._broken(error)
+            else:
+                self._socket.write(self._outgoing.read())
+        else:
+            self.writelines((data,))
 
     def writelines(self, list_of_data: Iterable[Octets]) -> None:
         if not self._ready:

@@ -21,7 +21,7 @@ def setup(tmp_path):
 
 def test_ours_is_yaml_with_one_worker_and_no_log(setup):
     told = yaml.safe_load(configs.ours(setup))
-    assert (told["listen"], told["workers"], told["access_log"]) == ("127.0.0.1:18001", 1, False)
+    assert (told["listen"]["address"], told["workers"], told["access_log"]) == ("127.0.0.1:18001", 1, False)
     assert told["pools"]["web"]["endpoints"] == ["127.0.0.1:18002"]
     assert [sorted(route) for route in told["routes"]] == [["match", "static"], ["reverse_proxy"]]
 

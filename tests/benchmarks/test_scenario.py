@@ -11,6 +11,7 @@ from benchmarks.cases import CASES
 from benchmarks.configs import Setup
 from benchmarks.machine import choose_cpus
 from benchmarks.measure import Bench, Plan, Runner
+from benchmarks.origin import make_pem
 from benchmarks.process import free_port
 from benchmarks.subjects import SUBJECTS, served
 from benchmarks.summary import summarize
@@ -97,14 +98,21 @@ async def test_each_client_asks_for_the_files_of_the_mix_in_turn(tmp_path):
 
 
 # Caddy too, but `make test` does not install it; and fixed answers are no proxy.
-@pytest.mark.parametrize("name", [name for name in SUBJECTS if name not in {"caddy", "fixed-answers"}])
-async def test_every_proxy_does_the_same_work(name, tmp_path):
+PROXIES = [name for name in SUBJECTS if name not in {"caddy", "fixed-answers"}]
+
+
+@pytest.mark.parametrize(("name", "secure"), [
+    (name, secure) for name in PROXIES for secure in (False, True)
+    if not secure or SUBJECTS[name].can_be_secure])
+async def test_every_proxy_does_the_same_work(name, secure, tmp_path):
     async with Origin() as origin:
-        setup = Setup(free_port(), origin.port, tmp_path, tmp_path)
+        pem = make_pem(tmp_path) if secure else None
+        setup = Setup(free_port(), origin.port, tmp_path, tmp_path, pem=pem)
         await asyncio.to_thread(start_and_stop, SUBJECTS[name], setup)
     head = origin.used[0][0].decode()
     names = {line.partition(":")[0].lower() for line in head.split("\r\n")[1:] if line}
     assert names >= FORWARDED
+    assert f"X-Forwarded-Proto: {'https' if secure else 'http'}\r\n".lower() in head.lower()
 
 
 def start_and_stop(subject, setup):
