@@ -14,7 +14,7 @@ from proxy import __version__
 from proxy.admin import dashboard
 from proxy.observe import prometheus
 from proxy.observe.board import Board
-from proxy.observe.columns import HOUSE, KINDS, STANDINGS
+from proxy.observe.columns import CERTIFICATE, HOUSE, KINDS, STANDINGS
 from proxy.observe.counters import Counters, Tally
 from proxy.observe.prometheus import PREFIX, render
 from tests.observe.test_counters import Ended
@@ -22,6 +22,7 @@ from tests.observe.test_counters import Ended
 MONITORING = dashboard.ASSETS / "monitoring"
 SUFFIXES = ("_total", "_bucket", "_sum", "_count", "_info")
 FUNCTIONS = {"pyfront"}  # what a query may hold that looks like a metric and is none: the job's name
+SHOWN = {"listener": "a:443", "name": "*.a.example"}
 
 
 @pytest.fixture
@@ -33,9 +34,15 @@ def board():
     house.gauge("generation", 3)
     house.add("reloads", 2)
     house.write(board.cells_of(0))
+    valid(board, 1_800_000_000)
     for number in (1, 2):
         serve(Counters(board.row(board.take())), number)
     return board
+
+
+def valid(board, until):
+    """As the supervisor tells it after a reload; 0: the certificate is shown no more."""
+    board.cells_of(0)[board.first(CERTIFICATE, *SHOWN.values()) + CERTIFICATE.at["expires"]] = until
 
 
 def serve(counters, number):
@@ -128,6 +135,16 @@ def test_what_the_configuration_has_no_more_is_left_out(board):
     labels = {label for key in samples(board) for label in key[1:]}
     assert not labels & {("route", "shop"), ("pool", "web"), ("endpoint", "10.0.0.1:80")}
     assert ("route", "files") in labels
+
+
+def test_until_when_a_certificate_is_valid_that_is_shown(board):
+    metric = PREFIX + "certificate_expiry_timestamp_seconds"
+    series = metric, *sorted(SHOWN.items())
+    assert samples(board)[series] == 1_800_000_000
+    valid(board, 1_900_000_000)
+    assert samples(board)[series] == 1_900_000_000
+    valid(board, 0)
+    assert metric not in known(board)
 
 
 def test_openmetrics_where_the_reader_asks_for_it(board):
@@ -243,3 +260,16 @@ def test_panels_do_not_overlap():
         assert place["x"] + place["w"] <= 24
         taken |= cells
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+
+
+def test_thresholds_rise_from_a_colour_for_all_below():
+    """Grafana takes the last step that a value reaches, in the order in which they stand."""
+    board = json.loads((MONITORING / "grafana.json").read_text("utf-8"))
+    defaults = {panel["title"]: panel["fieldConfig"]["defaults"] for panel in board["panels"]
+                if panel["type"] != "row"}
+    found = {title: [(step["value"], step["color"]) for step in told["thresholds"]["steps"]]
+             for title, told in defaults.items() if "thresholds" in told}
+    assert found["Certificates: days left"] == [(None, "red"), (7, "orange"), (14, "green")]
+    for title, (first, *others) in found.items():
+        assert first[0] is None, title
+        assert others == sorted(others), title
