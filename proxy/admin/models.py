@@ -130,9 +130,10 @@ class Certificate(Given):
     """What a listener shows to clients that come by https."""
 
     listener: str = Field(description="Its address.")
-    names: list[str] = Field(description="The DNS names that it is for.")
+    names: list[str] = Field(description="The DNS names and addresses that it is for.")
     begins: float = Field(description="Seconds since 1970.")
     expires: float = Field(description="Seconds since 1970.")
+    trouble: str = Field(description="What is the matter with it, in words; empty where nothing is.")
 
 
 class Status(Given):

@@ -150,13 +150,21 @@ class View:
 
     async def status(self, pools: list[Told] | None = None) -> Told:
         """The proxy as a whole."""
-        status: Told = await self.one("supervisor", "status")
+        now = time.time()
+        status = judged(await self.one("supervisor", "status"), now)
         try:
             problems = list(problems_of(status, await self.pools() if pools is None else pools))
         except Problem as problem:
             problems = [problem.detail]
-        return {**status, "uptime": round(time.time() - status["started"], 3), "well": not problems,
+        return {**status, "uptime": round(now - status["started"], 3), "well": not problems,
                 "problems": problems}
+
+
+def judged(status: Told, now: float) -> Told:
+    """What the supervisor tells, and whether certificates will do: it does not look at them every second."""
+    return {**status, "certificates": [
+        {**shown, "trouble": trouble(shown["begins"], shown["expires"], now)}
+        for shown in status["certificates"]]}
 
 
 def problems_of(status: Told, pools: list[Told]) -> Iterator[str]:
@@ -168,9 +176,10 @@ def problems_of(status: Told, pools: list[Told]) -> Iterator[str]:
     for process in status["processes"]:
         if process["state"] != "ready":
             yield f"{process['name']} is {process['state']}"
-    for shown in status["certificates"]:
-        if why := trouble(shown["begins"], shown["expires"], time.time()):
-            yield f"the certificate for {shown['names'][0] if shown['names'] else shown['listener']} {why}"
+    # Several listeners may show the same.
+    yield from dict.fromkeys(
+        f"the certificate for {shown['names'][0] if shown['names'] else shown['listener']} {shown['trouble']}"
+        for shown in status["certificates"] if shown["trouble"])
     for pool in pools:
         if pool["paused"]:
             yield f"pool {pool['name']} is paused"

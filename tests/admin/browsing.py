@@ -77,13 +77,14 @@ class Desk:
     """The admin site in a thread; the other processes are what a test says they are.
 
     Attributes:
-        pools, requests: what the worker tells.
+        pools, requests: what the worker tells; `certificates`: the supervisor.
         orders: what the supervisor was told.
     """
 
-    def __init__(self, pools, requests=(), token=None):
+    def __init__(self, pools, requests=(), token=None, certificates=()):
         self.pools = pools
         self.requests = list(requests)
+        self.certificates = list(certificates)
         self.orders = []
         self.events = EventLog()
         self._admin = AdminConfig(address=Address("127.0.0.1", 0), token=token)
@@ -104,8 +105,8 @@ class Desk:
     async def ask(self, of, what, args=None, **options):
         answers = {"pools": self.pools, "requests": {"last": self.requests, "remarkable": []},
                    "status": {"pid": 1, "version": "1", "state": "running", "generation": 1, "started": 1.0,
-                              "listeners": [], "admin": [], "processes": [], "certificates": [],
-                              "reload": None}}
+                              "listeners": [], "admin": [], "processes": [],
+                              "certificates": self.certificates, "reload": None}}
         if what not in answers:
             self.orders.append((what, args))
         return SimpleNamespace(values={"worker 0": answers.get(what)}, errors={})

@@ -1,10 +1,12 @@
+import time
 from types import SimpleNamespace
 
 import pytest
 
 from proxy.admin import view as module
 from proxy.admin.problems import Problem
-from proxy.admin.view import View, problems_of
+from proxy.admin.view import View, judged, problems_of
+from proxy.certificates import DAY, day
 from proxy.observe.events import EventLog, event
 from tests.admin.test_merge import endpoint, pool
 
@@ -69,3 +71,38 @@ async def test_who_reads_too_slowly_is_left(monkeypatch):
 ])
 def test_what_is_not_as_it_should_be(status, pools, found):
     assert list(problems_of(status, pools)) == found
+
+
+def shown(begins, expires, *names, listener="a:443"):
+    """A certificate as the supervisor tells of it, at time 0; in days."""
+    return {"listener": listener, "names": list(names), "begins": begins * DAY, "expires": expires * DAY}
+
+
+@pytest.mark.parametrize("certificates, found", [
+    ([shown(-60, 30, "a.example")], []),
+    ([shown(-87, 3, "a.example", "b.example")],
+     ["the certificate for a.example expires on 1970-01-04, in 3.0 days"]),
+    ([shown(-4, 2, "a.example")], []),  # of those that live for six days, say
+    ([shown(-5, 1, "a.example")], ["the certificate for a.example expires on 1970-01-02, in 1.0 days"]),
+    ([shown(-91, -1, "a.example")], ["the certificate for a.example has expired on 1969-12-31"]),
+    ([shown(1, 91, "a.example")], ["the certificate for a.example is not valid before 1970-01-02"]),
+    ([shown(-91, -1)], ["the certificate for a:443 has expired on 1969-12-31"]),
+    ([shown(-91, -1, "a.example", listener=listener) for listener in ("a:443", "[::1]:443")],
+     ["the certificate for a.example has expired on 1969-12-31"]),
+    ([shown(-60, 30, "a.example"), shown(-91, -1, "b.example")],
+     ["the certificate for b.example has expired on 1969-12-31"]),
+])
+def test_certificates_that_browsers_refuse_or_soon_will(certificates, found):
+    assert list(problems_of(judged({**STATUS, "certificates": certificates}, 0.0), [])) == found
+
+
+async def test_the_status_says_what_is_the_matter_with_a_certificate():
+    now = time.time() / DAY
+    told = [shown(now - 10, now + 80, "a.example"), shown(now - 91, now - 1, "b.example")]
+    asker = Asker(status={"supervisor": {**STATUS, "started": 1.0, "certificates": told}})
+    status = await View(asker, EventLog()).status([])
+    assert [one["trouble"] for one in status["certificates"]] == [
+        "", f"has expired on {day(told[1]['expires'])}"]
+    assert not status["well"]
+    assert status["problems"] == [f"the certificate for b.example has expired on {day(told[1]['expires'])}"]
+    assert "trouble" not in told[0]

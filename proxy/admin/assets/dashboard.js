@@ -1,6 +1,7 @@
 // The page: each word of the stream goes to the part that shows it.
 import {$, Rows, make, mark, say, show} from './dom.js'
 import {Stream, forget, hasToken} from './api.js'
+import {Certificates} from './certificates.js'
 import {Charts} from './charts.js'
 import {Events} from './events.js'
 import {Pools} from './pools.js'
@@ -11,6 +12,7 @@ const charts = new Charts()
 const pools = new Pools()
 const events = new Events()
 const requests = new Requests()
+const certificates = new Certificates()
 let started = null
 
 const TILES = [
@@ -45,6 +47,7 @@ function status(told) {
     `version ${told.version}`].join(' · '))
   show($('problems'), count > 0)
   problems.update([...new Set(told.problems)])
+  certificates.update(told.certificates, told.started + told.uptime)
   document.title = told.well ? 'pyfront' : `(${count}) pyfront`
 }
 
