@@ -78,6 +78,9 @@ class FakePeer:
         self.scheme = scheme
         self.address = address
 
+    def origin_for(self, block: HeaderBlock, host: bytes) -> tuple[bytes, bytes]:
+        return self.scheme.encode(), host
+
 
 class FakeExchange(Exchange):
     """Records what was answered.

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.http.peer import Peer
 from proxy.routing.matchers import (
     CHANGING,
     STABLE,
@@ -17,6 +18,7 @@ from proxy.routing.matchers import (
     MethodMatcher,
     PathMatcher,
     QueryMatcher,
+    SchemeMatcher,
     compile_matchers,
     normal_host,
     parse_query,
@@ -186,10 +188,44 @@ def test_clients(client, match):
     assert ClientMatcher(["10.0.0.0/8", "192.0.2.1"]).matches(asked(client=client)) is match
 
 
+def came_by(scheme, *fields, trusted=False):
+    request = asked(fields=fields)
+    request.exchange.peer = Peer("10.0.0.1", 8443, scheme, b"a.example", lambda address: trusted)
+    return request
+
+
+@pytest.mark.parametrize("wanted, scheme, match", [
+    ("https", "https", True),
+    ("https", "http", False),
+    ("http", "http", True),
+    ("http", "https", False),
+    (["http", "https"], "https", True),
+])
+def test_schemes(wanted, scheme, match):
+    assert SchemeMatcher(wanted).matches(came_by(scheme)) is match
+
+
+@pytest.mark.parametrize("scheme, field, trusted, seen", [
+    ("http", (b"X-Forwarded-Proto", b"https"), True, "https"),
+    ("https", (b"X-Forwarded-Proto", b"http"), True, "http"),
+    ("http", (b"X-Forwarded-Proto", b"HTTPS"), True, "https"),
+    ("http", (b"Forwarded", b"for=192.0.2.1;proto=https"), True, "https"),
+    ("https", (b"X-Forwarded-Proto", b"gopher"), True, "https"),
+    ("http", (b"X-Forwarded-Proto", b"https"), False, "http"),
+    ("https", (b"X-Forwarded-Proto", b"http"), False, "https"),
+])
+def test_a_trusted_proxy_says_how_clients_came(scheme, field, trusted, seen):
+    request = came_by(scheme, field, trusted=trusted)
+    assert SchemeMatcher(seen).matches(request)
+    assert not SchemeMatcher({"http": "https", "https": "http"}[seen]).matches(request)
+    assert SchemeMatcher("https").account(request) == [("scheme", "https", seen, seen == "https")]
+
+
 def test_compiling_takes_what_is_there():
-    match = SimpleNamespace(host="a.example", path=None, method=["GET"], header={}, query=None, client="::/0")
+    match = SimpleNamespace(host="a.example", path=None, method=["GET"], header={}, query=None, client="::/0",
+                            scheme=["https"])
     assert [type(matcher) for matcher in compile_matchers(match, STABLE)] == [MethodMatcher, HostMatcher]
-    assert [type(matcher) for matcher in compile_matchers(match, CHANGING)] == [ClientMatcher]
+    assert [type(matcher) for matcher in compile_matchers(match, CHANGING)] == [ClientMatcher, SchemeMatcher]
     assert compile_matchers(None, STABLE) == ()
 
 

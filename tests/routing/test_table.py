@@ -78,6 +78,13 @@ def test_what_changes_is_looked_at_every_time():
     assert not table._known
 
 
+def test_one_client_may_come_by_http_and_another_by_https():
+    table = table_of({"path": "/a", "scheme": ["http"]}, {"path": "/a"})
+    for _ in range(2):
+        assert [outcome(table, FakeExchange(b"/a", scheme=scheme)) for scheme in ("http", "https")] == ["0", "1"]
+    assert not table.remembers(FakeExchange(b"/a", scheme="https"))
+
+
 def test_it_says_what_it_remembers():
     table = table_of({"path": "/a", "client": "127.0.0.1"}, {"path": "/b"}, {"path": "/c/*"})
     for path in (b"/a", b"/b", b"/c/d"):
@@ -104,6 +111,7 @@ MATCHES = st.none() | st.fixed_dictionaries({}, optional={
     "header": st.just({"x-kind": "blue"}),
     "query": st.just({"v": True}),
     "client": st.just("10.0.0.0/8"),
+    "scheme": st.just(["https"]),
 })
 REQUESTS = st.builds(
     FakeExchange,
@@ -112,6 +120,7 @@ REQUESTS = st.builds(
     host=st.sampled_from([b"a.example", b"A.example.:81", b"b.example", b"w.a.example", b"c.org"]),
     method=METHODS.filter(lambda method: method != b"CONNECT"),
     client=st.sampled_from(["10.1.2.3", "192.0.2.1", "unix:"]),
+    scheme=st.sampled_from(["http", "https"]),
 ) | st.just(FakeExchange(b"a.example:443", host=b"a.example:443", method=b"CONNECT"))
 
 
