@@ -11,6 +11,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from proxy.admin.openapi import document
 from proxy.admin.operations import OPERATIONS
 from tests.admin.conftest import AdminStage
+from tests.authority import Authority
 
 ENDPOINTS = ["127.0.0.1:1", "127.0.0.1:2"]
 NAMES = {"pool": ["web", "nix"], "endpoint": [*ENDPOINTS, "127.0.0.1:3"]}
@@ -36,8 +37,13 @@ SCHEMA = schemathesis.openapi.from_dict(
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    with AdminStage(tmp_path_factory.mktemp("openapi")) as stage:
-        _, api = stage.governed(*ENDPOINTS, more="workers: 2\n")
+    """Of a proxy with all that the document speaks of."""
+    folder = tmp_path_factory.mktemp("openapi")
+    authority = Authority(folder)
+    tls = f"[{authority.tls('a.example', '192.0.2.1')}, {authority.tls('b.example', file='b', age=87)}]"
+    with AdminStage(folder) as stage:
+        _, api = stage.governed(
+            *ENDPOINTS, more=f"workers: 2\nlisten: [{{address: '127.0.0.1:0', tls: {tls}}}, 127.0.0.1:0]\n")
         yield api.url
         assert api.get("/api/status").status_code == 200
         told = api.get("/api/status").json()["processes"]
@@ -74,3 +80,14 @@ def test_every_name_in_it_stands_in_it():
 def test_it_is_served(url):
     served = requests.get(f"{url}/api/openapi.json", timeout=15)
     assert served.json() == document(OPERATIONS)
+
+
+@pytest.mark.scenario
+def test_the_status_tells_of_certificates(url):
+    status = requests.get(f"{url}/api/status", timeout=15).json()
+    assert [one["names"] for one in status["certificates"]] == [["a.example", "192.0.2.1"], ["b.example"]]
+    assert len({one["listener"] for one in status["certificates"]}) == 1
+    fine, soon = (one["trouble"] for one in status["certificates"])
+    assert fine == ""
+    assert soon.endswith("in 3.0 days")
+    assert f"the certificate for b.example {soon}" in status["problems"]

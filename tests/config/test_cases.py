@@ -31,6 +31,12 @@ def test_all_that_can_be_said():
         "2001:db8::1", (("Cookie", 'a=b; "c"'), ("X-B", "yes")), 2048)
 
 
+@pytest.mark.parametrize("url", [
+    "https://a.example", "https://[::1]:8443/", "http://a.example:81/x?y"])
+def test_urls_say_by_which_scheme_a_client_comes(url):
+    assert parse(f"GET {url} -> pool web").url == url
+
+
 @pytest.mark.parametrize("line, wanted", [
     ("GET / -> static, 200", (Wanted("static"), Wanted("status", "200"))),
     ("GET / -> static css/a.css", (Wanted("static", "css/a.css"),)),
@@ -55,6 +61,7 @@ def test_outcomes(line, wanted):
     ("GET / -> ,", 9, "what shall become of it is missing here"),
     ("G/T / -> 200", 0, "'G/T' is not a method"),
     ("GET cart -> 200", 4, "'cart' is neither a path"),
+    ("GET htps://a.example/ -> 200", 4, "'htps://a.example/' is neither a path"),
     ("GET / form 1.2.3.4 -> 200", 6, "'form' is not understood; did you mean 'from'? (from, with, body, "),
     ("GET / from here -> 200", 11, "'here' is not an address"),
     ("GET / with X -> 200", 13, "the field's value is missing here"),

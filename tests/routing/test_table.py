@@ -81,7 +81,8 @@ def test_what_changes_is_looked_at_every_time():
 def test_one_client_may_come_by_http_and_another_by_https():
     table = table_of({"path": "/a", "scheme": ["http"]}, {"path": "/a"})
     for _ in range(2):
-        assert [outcome(table, FakeExchange(b"/a", scheme=scheme)) for scheme in ("http", "https")] == ["0", "1"]
+        assert outcome(table, FakeExchange(b"/a", scheme="http")) == "0"
+        assert outcome(table, FakeExchange(b"/a", scheme="https")) == "1"
     assert not table.remembers(FakeExchange(b"/a", scheme="https"))
 
 
