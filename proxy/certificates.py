@@ -72,7 +72,12 @@ def read(certificate: Path, key: Path) -> Certificate:
         ValueError: what is wrong with which of them.
     """
     # 15 MB of memory that only those need who have certificates.
-    from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        load_pem_private_key,
+    )
     from cryptography.x509 import load_pem_x509_certificates
 
     chain_text, key_text = _octets(certificate), _octets(key)
@@ -90,8 +95,10 @@ def read(certificate: Path, key: Path) -> Certificate:
     own = chain[0]
     if secret.public_key() != own.public_key():
         raise ValueError(f"{key} is not the key of {certificate}{_first(own, len(chain))}")
+    # Written anew: the key's file may hold the chain as well, which would then be shown twice.
+    key_pem: bytes = secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     found = Certificate(
-        b"".join(one.public_bytes(Encoding.PEM) for one in chain) + key_text.rstrip() + b"\n", _names(own),
+        b"".join(one.public_bytes(Encoding.PEM) for one in chain) + key_pem, _names(own),
         own.not_valid_before_utc.timestamp(), own.not_valid_after_utc.timestamp(),
         hashlib.sha256(own.public_bytes(Encoding.DER)).hexdigest()[:16])
     try:

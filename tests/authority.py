@@ -19,7 +19,9 @@ class Authority:
         made = self._ca.issue_cert(
             *names, not_before=begins, not_after=begins + timedelta(days=days), **options)
         certificate, key = self.folder / f"{file}.pem", self.folder / f"{file}.key"
+        key.unlink(missing_ok=True)
         made.private_key_pem.write_to_path(key)
+        key.chmod(0o600)
         parts = [one.bytes() for one in (*made.cert_chain_pems, self._ca.cert_pem)]
         certificate.write_bytes(b"".join(chain(parts) if chain else parts[:1]))
         return certificate, key

@@ -33,6 +33,13 @@ def test_the_chain_is_shown_whole(authority):
     assert read(certificate, key).pem.count(b"BEGIN CERTIFICATE") == 2
 
 
+def test_one_file_for_both(authority):
+    certificate, key = authority.issue("a.example", chain=lambda parts: parts)
+    certificate.write_bytes(certificate.read_bytes() + key.read_bytes())
+    found = read(certificate, certificate)
+    assert (found.pem.count(b"BEGIN CERTIFICATE"), found.pem.count(b"BEGIN PRIVATE KEY")) == (2, 1)
+
+
 def test_a_key_of_another_certificate(authority):
     certificate, _ = authority.issue("a.example")
     _, key = authority.issue("b.example", file="other")

@@ -5,7 +5,9 @@ Being wrong here costs trust: a warning is given only where the matching rules l
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 from time import time
 
 from proxy import machine
@@ -47,11 +49,21 @@ def _certificates(config: Config) -> Iterator[Finding]:
             loc, shown = ("listen", index, "tls", number, "certificate"), certificate_of(tls)
             if why := trouble(shown.begins, shown.expires, time()):
                 yield loc, f"{tls.certificate.name} {why}"
+            if _is_for_everybody(tls.key):
+                yield ("listen", index, "tls", number, "key"), (
+                    f"everybody on this machine may read {tls.key.name}; chmod o= {tls.key.name}")
             if not shown.names:
                 yield loc, f"{tls.certificate.name} has no name (subjectAltName), so browsers refuse it"
             for name in shown.names:
                 if taken.setdefault(name, number) != number:
                     yield loc, f"{key_path(('listen', index, 'tls', taken[name]))} is shown for {name}"
+
+
+def _is_for_everybody(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False  # it is gone since it was read
 
 
 def _missing_codings(routes: list[RouteConfig]) -> Iterator[Finding]:

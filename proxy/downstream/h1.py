@@ -25,6 +25,7 @@ from proxy.wire.h1 import check_partial_head
 if TYPE_CHECKING:
     from proxy.downstream.listener import Listener
     from proxy.downstream.switch import Settings
+    from proxy.wire.target import Target
 
 log = logging.getLogger("proxy.downstream")
 no_room = Seldom(log)
@@ -162,7 +163,10 @@ class H1Connection(ClientConnection):
         if block is None:
             raw = data[at + 2:end + 4]
             block = runtime.headers.find(raw) or runtime.headers.parse(raw)
-        host = line.target.authority or block.host
+        authority = line.target.authority
+        if authority is not None:
+            self._check_scheme(line.target)
+        host = authority or block.host
         if line.version == 11:
             if block.host is None:
                 raise RequestError(400, "no Host", "RFC 9112 section 3.2")
@@ -185,6 +189,13 @@ class H1Connection(ClientConnection):
         self.exchange = exchange = H1Exchange(self, runtime, line, block, host or self.peer.authority)
         runtime.handle(exchange)
         return True
+
+    def _check_scheme(self, target: Target) -> None:
+        """RFC 9110 section 7.4; what a proxy in front of us did with TLS, we cannot know."""
+        scheme = target.raw.partition(b"://")[0].lower()
+        if scheme in (b"http", b"https") and scheme != self.peer.scheme.encode() and not self.peer.trusted:
+            raise RequestError(421, f"{scheme.decode()} in the target of a request by {self.peer.scheme}",
+                               "RFC 9110 section 7.4")
 
     def _wait_for_head(self, data: bytes, settings: Settings) -> bool:
         if data == b"\r\n":

@@ -50,7 +50,7 @@ def send_file(exchange: H1Exchange, connection: H1Connection, head: ResponseHead
 def _copy_of_socket(transport: asyncio.Transport) -> int:
     """Another descriptor of a plain connection; -1 where there is none to have."""
     own = transport.get_extra_info("socket")
-    if own is None or transport.get_extra_info("ssl_object") is not None:
+    if own is None or transport.get_extra_info("sslcontext") is not None:
         return -1
     try:
         copy = os.dup(own.fileno())

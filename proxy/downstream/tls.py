@@ -265,7 +265,7 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
         return self._socket.get_write_buffer_size() + sum(map(len, self._early))
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._tls if name == "ssl_object" else self._socket.get_extra_info(name, default)
+        return FIRST if name == "sslcontext" else self._socket.get_extra_info(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._above = protocol

@@ -85,6 +85,15 @@ def test_what_browsers_refuse_is_a_warning(authority):
     assert "cert.pem is not valid before" in early
 
 
+def test_a_key_that_everybody_may_read(authority):
+    text = of(authority.tls("a.example"))
+    (authority.folder / "cert.key").chmod(0o640)
+    assert warnings_of(loads(text)) == ()
+    (authority.folder / "cert.key").chmod(0o644)
+    [line] = warnings_of(loads(text))
+    assert line.endswith("tls.key: everybody on this machine may read cert.key; chmod o= cert.key")
+
+
 def test_two_for_one_name(authority):
     text = of(authority.tls("a.example", "b.example"), authority.tls("b.example", "c.example", file="second"))
     [line] = warnings_of(loads(text))

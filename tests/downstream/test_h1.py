@@ -170,6 +170,23 @@ def test_the_host_of_an_absolute_target_counts(stage):
     assert s.exchange.host == b"b.example"
 
 
+@pytest.mark.parametrize(("scheme", "target", "trusted", "refused"), [
+    ("http", b"https://a/", False, True),
+    ("http", b"HTTPS://a/", False, True),
+    ("https", b"http://a/", False, True),
+    ("https", b"https://a/", False, False),
+    ("http", b"https://a/", True, False),
+])
+def test_a_target_of_another_scheme_is_misdirected(stage, scheme, target, trusted, refused):
+    """RFC 9110 section 7.4: who is trusted may have taken TLS off."""
+    s = stage()
+    s.connection.peer.scheme, s.connection.peer.trusted = scheme, trusted
+    s.send(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % target)
+    assert (not s.runtime.exchanges) is refused
+    if refused:
+        assert s.got().startswith(b"HTTP/1.1 421 Misdirected Request\r\n")
+
+
 def test_http_1_0_needs_no_host_and_ends_after_the_answer(stage):
     s = stage(answer=hello)
     s.send(b"GET / HTTP/1.0\r\n\r\n")

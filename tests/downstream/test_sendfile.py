@@ -519,7 +519,7 @@ async def test_the_last_descriptors_are_for_others(line, monkeypatch):
     assert one.open_files == 0
 
 
-@pytest.mark.parametrize("facts", [{}, {"socket": object(), "ssl_object": object()}])
+@pytest.mark.parametrize("facts", [{}, {"socket": object(), "sslcontext": object()}])
 def test_transports_without_a_plain_socket(facts):
     transport = FakeTransport()
     transport.get_extra_info = facts.get
