@@ -144,11 +144,14 @@ class Admin:
         fields = {"Accept": accept, "Content-Type": "application/json"}
         return fields if self._token is None else {**fields, "Authorization": f"Bearer {self._token}"}
 
+    def not_ours(self) -> str:
+        return f"what answers on {self.address} is no admin listener of ours"
+
     def _why_not(self, error: Exception) -> str:
         if isinstance(error, (ConnectionRefusedError, FileNotFoundError)):
             return f"not running: nobody listens on {self.address}"
         if isinstance(error, ValueError):  # it is no JSON, or no text at all
-            return f"what answers on {self.address} is no admin listener of ours"
+            return self.not_ours()
         return f"no answer from {self.address}: {str(error) or type(error).__name__}"
 
 

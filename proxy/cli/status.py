@@ -35,11 +35,15 @@ def main(arguments: argparse.Namespace) -> int:
     except (NotReached, Refused) as error:
         print(error, file=sys.stderr)
         return NOT_RUNNING
-    if arguments.json:
-        print(json.dumps({**status, "pools": pools}, indent=2))
-    else:
-        print("\n".join(lines(status, pools)))
-    return 0 if status["well"] else 1
+    try:
+        told = (json.dumps({**status, "pools": pools}, indent=2) if arguments.json
+                else "\n".join(lines(status, pools)))
+        well = status["well"]
+    except (KeyError, TypeError):  # JSON, but not what ours would say
+        print(admin.not_ours(), file=sys.stderr)
+        return NOT_RUNNING
+    print(told)
+    return 0 if well else 1
 
 
 def lines(status: Told, pools: Sequence[Told]) -> Iterator[str]:

@@ -101,6 +101,11 @@ def test_what_is_no_address_and_who_is_no_admin(stage):
     status, _, err = say("status", "--admin", proxy.address)
     assert status == 2
     assert "this is no admin listener of ours: it answers 404" in err
+    proxy = stage.proxy("routes: [{respond: {body: '{\"pid\": 1}'}}]\n")
+    for options in ((), ("--json",)):
+        status, out, err = say("status", "--admin", proxy.address, *options)
+        assert (status, out) == (2, "")
+        assert f"what answers on {proxy.address} is no admin listener of ours" in err
 
 
 def test_events_are_lines(stage):
