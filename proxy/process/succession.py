@@ -85,7 +85,8 @@ class Succession:
 
     def tell_state(self) -> None:
         house = self._house
-        self.systemd.ready(f"generation {house.reloads.generation}, {len(house.slots)} workers on "
+        workers = "1 worker" if len(house.slots) == 1 else f"{len(house.slots)} workers"
+        self.systemd.ready(f"generation {house.reloads.generation}, {workers} on "
                            + ", ".join(house.sockets.urls))
 
     # As the one who leaves

@@ -99,7 +99,7 @@ def test_systemd_hears_what_is_in_force(monkeypatch):
     said = []
     monkeypatch.setattr(own.systemd, "ready", said.append)
     own.tell_state()
-    assert said == ["generation 3, 1 workers on http://127.0.0.1:1"]
+    assert said == ["generation 3, 1 worker on http://127.0.0.1:1"]
 
 
 def test_the_operators_door():

@@ -39,7 +39,7 @@ def systemd(tmp_path):
 
 def test_a_whole_life(stage, systemd):
     proxy = stage.proxy(PAGE, env=systemd.environ)
-    assert systemd.hear("READY")["STATUS"] == f"generation 1, 1 workers on {proxy.url}"
+    assert systemd.hear("READY")["STATUS"] == f"generation 1, 1 worker on {proxy.url}"
     proxy.signal(signal.SIGHUP)
     assert systemd.hear("RELOADING")["MONOTONIC_USEC"].isdigit()
     assert systemd.hear("READY")["STATUS"].startswith("generation 2")
@@ -56,7 +56,7 @@ def test_the_watchdog_hears_the_supervisor(stage, systemd):
     for _ in range(3):
         beat = systemd.hear("WATCHDOG")
         assert beat["WATCHDOG"] == "1"
-        assert beat["STATUS"].startswith("generation 1, 1 workers on http://")
+        assert beat["STATUS"].startswith("generation 1, 1 worker on http://")
 
 
 def test_an_upgrade_moves_the_service_to_another_process(stage, systemd):
