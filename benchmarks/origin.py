@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,13 +28,11 @@ def make_site(folder: Path) -> Path:
 
 
 def make_pem(folder: Path) -> Path:
-    """A certificate that nobody should believe, and its key, in one file."""
-    key, certificate, pem = folder / "key.pem", folder / "certificate.pem", folder / "both.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2",
-         "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
-    pem.write_text(certificate.read_text() + key.read_text())
+    """A key on the curve P-256 and a certificate that nobody should believe, in one file."""
+    import trustme  # comes with the development packages; `--list` needs none
+
+    pem = folder / "both.pem"
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(pem)
     return pem
 
 

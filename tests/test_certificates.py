@@ -53,6 +53,7 @@ def test_a_chain_the_wrong_way_round(authority):
         read(*files)
 
 
+@pytest.mark.program("openssl")
 def test_a_locked_key(authority):
     certificate, key = authority.issue("a.example")
     locked = key.with_name("locked.key")
@@ -73,6 +74,7 @@ def test_files_that_hold_something_else(authority):
         read(certificate, key)
 
 
+@pytest.mark.program("openssl")
 def test_a_key_that_is_too_short(tmp_path):
     files = tmp_path / "a.pem", tmp_path / "a.key"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:512", "-nodes", "-subj", "/CN=a.example",
@@ -81,6 +83,7 @@ def test_a_key_that_is_too_short(tmp_path):
         read(*files)
 
 
+@pytest.mark.program("openssl")
 def test_a_certificate_without_names(tmp_path):
     files = tmp_path / "a.pem", tmp_path / "a.key"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
