@@ -127,6 +127,7 @@ class Worker:
             confess(self._channel, error)
             return 1
         finally:
+            self._life = None  # it ends: a `stop` that comes now has nothing to cut short
             if self._plane is not None:
                 await self._plane.close()
         return 0

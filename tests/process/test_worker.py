@@ -13,8 +13,9 @@ CONFIG = SimpleNamespace(timeouts=SimpleNamespace(drain=12.5))
 class Plane:
     """Writes down what it is asked for; drains when the test says so, or at once."""
 
-    def __init__(self, calls, *, slow=False, error=None):
+    def __init__(self, calls, *, slow=False, error=None, closing=None):
         self.calls = calls
+        self.closing = closing  # when it is set it is closed
         self.slow = slow
         self.error = error
         self.answers = {"sum": lambda args: sum(args["of"])}
@@ -40,6 +41,9 @@ class Plane:
 
     async def close(self):
         self.calls.append("close")
+        if self.closing is not None:
+            await self.closing.wait()
+            self.calls.append("closed")
 
 
 class Supervised:
@@ -92,6 +96,24 @@ async def test_what_is_known_is_told_before_the_plane_starts_and_what_is_new_aft
     worker.channel.send("drain")
     assert await worker.status() == 0
     assert worker.calls[:5] == ["health a", "addresses b", "start", "health c", "addresses d"]
+
+
+async def test_a_stop_while_it_ends_changes_nothing(start):
+    closing = asyncio.Event()
+    worker = await start(closing=closing)
+    await worker.hears()
+    worker.channel.send("drain")
+    async with asyncio.timeout(5):
+        while worker.calls[-1] != "close":  # noqa: ASYNC110 - there is no event for it
+            await asyncio.sleep(0)
+    worker.channel.send("stop")
+    worker.channel.send("reopen")  # which is heard after it
+    async with asyncio.timeout(5):
+        while worker.calls[-1] != "reopen":  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0)
+    closing.set()
+    assert await worker.status() == 0
+    assert worker.calls[-1] == "closed"
 
 
 async def test_stop_cuts_a_drain_short(start):

@@ -238,6 +238,7 @@ def test_a_stop_says_goodbye(stage, tls, authority, loop):
     assert busy.recv(1) == b""
     idle.close()
     busy.close()
+    assert proxy.wait() == 0
 
 
 def test_too_many_of_one_client(stage, tls, authority, loop):
