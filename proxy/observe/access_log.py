@@ -9,6 +9,7 @@ reads the pipe, lines are dropped and counted; serving goes on.
 from __future__ import annotations
 
 import logging
+from time import time
 
 from proxy.observe.log_lines import Lines, Marks
 from proxy.observe.outlet import Outlet
@@ -20,6 +21,7 @@ log = logging.getLogger("proxy.access_log")
 
 BATCH = 32  # lines of a write; a pipe that is read in time takes them, even if they are four times the usual
 STDOUT = 1
+STEP = 0.01  # seconds by which the clock on the wall may be off before that is looked into
 
 
 class AccessLog:
@@ -55,20 +57,32 @@ class AccessLog:
         self.flush()
         self._out.close()
 
-    def ended(self, entry: Entry | bytes) -> None:
-        """An exchange is over, or whatever has this line."""
+    def ended(self, entry: Entry) -> None:
+        """An exchange is over, now."""
+        self._look_at_clock(entry)
+        self._take(entry)
+
+    def marked(self, entry: Entry, marks: Marks) -> None:
+        """The same with words about why the line is there."""
+        self._look_at_clock(entry)
+        self._take(self._form.line(entry, marks))
+
+    def _look_at_clock(self, entry: Entry) -> None:
+        """Where somebody has set it, lines of what ended before that tell the time that was then; 0.1 us."""
+        ahead = time() - entry[0]
+        if not -STEP < ahead - self._form.ahead < STEP:
+            self.flush()
+            self._form.ahead = ahead
+
+    def _take(self, entry: Entry | bytes) -> None:
         waiting = self._waiting
         waiting.append(entry)
         if len(waiting) >= BATCH:
             self.flush()
 
-    def marked(self, entry: Entry, marks: Marks) -> None:
-        """The same with words about why the line is there."""
-        self.ended(self._form.line(entry, marks))
-
     def refused(self, address: str, status: int, start: bytes) -> None:
         """What could not be read as a request; its first octets are all that is known."""
-        self.ended(self._form.refused(address, status, start.partition(b"\r\n")[0][:100]))
+        self._take(self._form.refused(address, status, start.partition(b"\r\n")[0][:100]))
 
     def tick(self, now: float) -> None:
         """Called by the deadline wheel: write at least once a second."""

@@ -30,7 +30,13 @@ NONE: Marks = {}
 
 
 class Lines(Protocol):
-    """One form."""
+    """One form.
+
+    Attributes:
+        ahead: seconds by which the clock on the wall is ahead of monotonic time, for entries.
+    """
+
+    ahead: float
 
     def line(self, entry: Entry, marks: Marks = NONE) -> bytes:
         """The line of an exchange that is over, its end of line included."""
@@ -43,6 +49,7 @@ class Combined:
     """`client - - [time] "request" status octets "referer" "user agent"`."""
 
     def __init__(self, redaction: Redaction) -> None:
+        self.ahead = WALL.ahead
         self._redaction = redaction
         self._second = 0
         self._stamp = b""
@@ -54,7 +61,7 @@ class Combined:
         raw = target.raw
         get = headers.get
         referer = get(b"referer")
-        second = int(now + WALL.ahead)
+        second = int(now + self.ahead)
         return b'%b - - %b "%b %b HTTP/%b" %d %d "%b" "%b"\n' % (
             client.encode(), self._stamp if second == self._second else self._time(second), method[:40],
             self._short(raw) if len(raw) <= SHORT else self._url(raw),
@@ -86,6 +93,7 @@ class Json:
     """
 
     def __init__(self, redaction: Redaction, fields: Iterable[str] = ()) -> None:
+        self.ahead = WALL.ahead
         self._redaction = redaction
         self._fields = [(name.lower(), name.lower().encode()) for name in fields]
         self._second = 0
@@ -98,7 +106,7 @@ class Json:
         raw = target.raw
         get = headers.get
         referer = get(b"referer")
-        wall = started + WALL.ahead
+        wall = started + self.ahead
         second = int(wall)
         rest = b""  # what not every line has
         if timings:

@@ -27,9 +27,9 @@ def test_combined(opened):
 
 def test_the_stamp_is_made_once_a_second(opened, monkeypatch):
     log = opened()
-    monkeypatch.setattr(WALL, "ahead", 0.0)
     stamps = []
     for now in (101.0, 101.9, 102.0):
+        monkeypatch.setattr("proxy.observe.access_log.time", lambda now=now: now)
         log.ended(entry(now=now))
         log.flush()
         stamps.append(log._form._stamp)
@@ -41,10 +41,21 @@ def test_the_stamp_is_made_once_a_second(opened, monkeypatch):
     ("combined", b"192.0.2.7 - - [01/Jan/1970:"), ("json", b'{"time": "1970-01-01T00:')])
 def test_the_stamp_is_of_the_exchange_not_of_the_writing(opened, monkeypatch, form, start):
     log = opened(form)
+    monkeypatch.setattr("proxy.observe.access_log.time", lambda: 101.0)
     log.ended(entry(now=101.0))
-    monkeypatch.setattr(WALL, "ahead", 0.0)
+    monkeypatch.setattr(WALL, "ahead", 1e9)
     monkeypatch.setattr(time, "time", lambda: 1e9)
     assert lines_of(log)[0].startswith(start)
+
+
+def test_each_line_tells_the_time_that_was_then(opened, monkeypatch):
+    """The clock is set on by an hour between the two; the first has not been written yet."""
+    log = opened("json")
+    for ahead, marks in ((0.0, {}), (3600.0, {}), (0.0, {"why": "sampled"})):
+        monkeypatch.setattr("proxy.observe.access_log.time", lambda ahead=ahead: 101.0 + ahead)
+        one = entry(now=101.0)
+        log.marked(one, marks) if marks else log.ended(one)
+    assert [json.loads(line)["time"][11:19] for line in lines_of(log)] == ["00:01:40", "01:01:40", "00:01:40"]
 
 
 def test_json(opened):
