@@ -136,6 +136,9 @@ class TlsLayer(asyncio.Transport, asyncio.Protocol):
             plain: bytes = tls.read(RECORD)
         except ssl.SSLWantReadError:
             return b""
+        except ssl.SSLZeroReturnError:  # see below
+            self._left = True
+            return b""
         if incoming.pending or not plain:
             return plain + self._open_some(b"")
         return plain

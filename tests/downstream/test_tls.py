@@ -295,6 +295,15 @@ def test_a_half_close_leaves_the_clients_half_open(authority, certificates):
     assert meeting.say(b"still here") == b"still here"
 
 
+def test_a_half_close_from_both_sides(authority, certificates):
+    meeting = Meeting(authority, certificates, Above(stays=True)).shake_hands()
+    meeting.layer.write_eof()
+    assert meeting.hear() == b"<bye>"
+    meeting.client.unwrap()
+    meeting.to_layer()
+    assert (meeting.above.told, meeting.socket.closing) == (["eof"], False)
+
+
 @pytest.mark.parametrize("stays", [True, False])
 def test_the_clients_goodbye(authority, certificates, stays):
     meeting = Meeting(authority, certificates, Above(stays=stays)).shake_hands()
