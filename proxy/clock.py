@@ -32,13 +32,9 @@ class Timed(Protocol):
 
 
 class WallClock:
-    """The current second, as `Date` needs it (RFC 9110 section 5.6.7).
+    """The current second, as `Date` needs it (RFC 9110 section 5.6.7)."""
 
-    Attributes:
-        ahead: seconds by which the clock on the wall is ahead of monotonic time.
-    """
-
-    __slots__ = ("_expires", "ahead", "date_line", "second")
+    __slots__ = ("_expires", "date_line", "second")
 
     def __init__(self) -> None:
         self.second = 0
@@ -47,9 +43,7 @@ class WallClock:
         self.update()
 
     def update(self) -> None:
-        now = time.time()
-        self.ahead = now - time.monotonic()
-        second = int(now)
+        second = int(time.time())
         if second != self.second:
             self.second = second
             self.date_line = b"Date: %b\r\n" % formatdate(second, usegmt=True).encode()

@@ -49,7 +49,7 @@ class Combined:
     """`client - - [time] "request" status octets "referer" "user agent"`."""
 
     def __init__(self, redaction: Redaction) -> None:
-        self.ahead = WALL.ahead
+        self.ahead = 0.0  # the log sees to it before the first line
         self._redaction = redaction
         self._second = 0
         self._stamp = b""
@@ -93,7 +93,7 @@ class Json:
     """
 
     def __init__(self, redaction: Redaction, fields: Iterable[str] = ()) -> None:
-        self.ahead = WALL.ahead
+        self.ahead = 0.0  # the log sees to it before the first line
         self._redaction = redaction
         self._fields = [(name.lower(), name.lower().encode()) for name in fields]
         self._second = 0
